@@ -1,0 +1,59 @@
+/** The RedisSentinel kind: a master, its replicas and the sentinels that watch them. */
+import { z } from 'zod'
+import { type CelRule, commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
+
+const differ = (a: string, b: string): CelRule => ({
+  rule: `!has(self.${a}) || !has(self.${b}) || self.${a} != self.${b}`,
+  message: `${a} and ${b} must be different ports`,
+})
+
+export const RedisSentinelSpec = z.object({
+  image: Image.default('redis:7.0').describe('Image of Redis (or Valkey): the official ones, Debian or Alpine.'),
+  sentinelImage: Image.default('redis:7.0').describe('Image of the sentinels.'),
+  redisReplicas: z.int().min(1).max(7).default(3).describe('Number of Redis pods, the master among them.'),
+  sentinelReplicas: z.int().min(3).max(7).default(3).describe('Number of sentinels: 3, 5 or 7.')
+    .meta({ 'x-kubernetes-validations': [{ rule: 'self in [3, 5, 7]', message: 'sentinelReplicas must be 3, 5 or 7' }] }),
+  masterNodePort: NodePort.optional().describe('Port on every node that leads to the master (read and write).'),
+  nodePort: NodePort.optional().describe('Port on every node that leads to the replicas (read only).'),
+  sentinelNodePort: NodePort.optional().describe('Port on every node that leads to the sentinels.'),
+  storage: Storage.prefault({}).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
+  exporter: Exporter.optional(),
+  masterName: z.string().min(1).max(63).regex(/^[A-Za-z0-9._-]+$/, 'must hold only letters, digits, ".", "_" and "-"').default('mymaster')
+    .describe('Name by which clients ask the sentinels for the master.')
+    .meta({ 'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'masterName cannot be changed' }] }),
+  quorum: z.int().min(1).max(7).optional()
+    .describe('How many sentinels must find the master dead before a failover is tried; a majority of sentinelReplicas if left out.'),
+  downAfterMilliseconds: z.int().min(500).max(600000).default(5000)
+    .describe('How long the master must be silent until a sentinel finds it down, in milliseconds.'),
+  failoverTimeout: z.int().min(1000).max(3600000).default(10000)
+    .describe('Bound on the steps of a failover; twice this must pass before a failed one is tried again, in milliseconds.'),
+}).describe('What the user wants.')
+  .meta({ 'x-kubernetes-validations': [differ('masterNodePort', 'nodePort'), differ('masterNodePort', 'sentinelNodePort'), differ('nodePort', 'sentinelNodePort')] })
+export type RedisSentinelSpec = z.infer<typeof RedisSentinelSpec>
+
+const ready = (what: string) => z.string().max(16).optional().describe(`Ready and wanted ${what}, as "3/3".`)
+
+export const RedisSentinelStatus = z.object({
+  ...commonStatus,
+  sentinelEndpoint: z.string().max(512).optional().describe('host:port of the sentinels inside the cluster.'),
+  master: z.string().max(253).optional().describe('The pod that is master, by its role label.'),
+  lastRoleUpdateTime: z.string().max(64).optional().describe('When the master\'s role label was last written, RFC 3339.'),
+  redisReady: ready('Redis pods'),
+  sentinelReady: ready('sentinels'),
+}).describe('What was observed.')
+export type RedisSentinelStatus = z.infer<typeof RedisSentinelStatus>
+
+/** The spec stays unparsed here: an invalid one is a condition, not a refused request (design 3.3). */
+export const RedisSentinel = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.literal('RedisSentinel'),
+  metadata: ObjectMeta.extend({ namespace: z.string(), uid: z.string() }),
+  spec: z.unknown(),
+  status: z.looseObject({}).optional(),
+})
+export type RedisSentinel = z.infer<typeof RedisSentinel>
+
+/** A majority of the sentinels when the user says nothing. */
+export function quorumOf (spec: RedisSentinelSpec): number {
+  return spec.quorum ?? Math.floor(spec.sentinelReplicas / 2) + 1
+}

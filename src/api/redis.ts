@@ -1,0 +1,24 @@
+/** The Redis kind: one Redis process with its volume. */
+import { z } from 'zod'
+import { commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
+
+export const RedisSpec = z.object({
+  image: Image.default('redis:7.0').describe('Image of Redis (or Valkey): the official ones, Debian or Alpine.'),
+  nodePort: NodePort.optional().describe('Port on every node that leads to Redis. Without it the Service is reachable inside the cluster only.'),
+  storage: Storage.prefault({}).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
+  exporter: Exporter.optional(),
+}).describe('What the user wants.')
+export type RedisSpec = z.infer<typeof RedisSpec>
+
+export const RedisStatus = z.object(commonStatus).describe('What was observed.')
+export type RedisStatus = z.infer<typeof RedisStatus>
+
+/** The spec stays unparsed here: an invalid one is a condition, not a refused request (design 3.3). */
+export const Redis = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.literal('Redis'),
+  metadata: ObjectMeta.extend({ namespace: z.string(), uid: z.string() }),
+  spec: z.unknown(),
+  status: z.looseObject({}).optional(),
+})
+export type Redis = z.infer<typeof Redis>

@@ -1,0 +1,35 @@
+/** Names of the children, made from the parent's name and safe at any length (RFC 1123). */
+import { createHash } from 'node:crypto'
+
+/**
+ * A StatefulSet puts "<name>-<10 characters>" into the label controller-revision-hash, which holds 63 characters: 52 for
+ * "<prefix>-sentinel". So every child shares one prefix of at most 43 characters.
+ */
+const MAX_PREFIX = 43
+const HASH = 8
+
+/** The `<cr>` of all child names and the `name` label: the parent's name, or its head and a hash of the whole. */
+export function parentPrefix (name: string): string {
+  if (name.length <= MAX_PREFIX) return name
+  const head = name.slice(0, MAX_PREFIX - HASH - 1).replace(/-+$/, '')
+  return `${head}-${hash('sha256', name).slice(0, HASH)}`
+}
+
+export function podName (statefulSet: string, ordinal: number): string {
+  return `${statefulSet}-${ordinal}`
+}
+
+/** The ordinal of a StatefulSet's pod or of its Service; undefined when the name does not end in one. */
+export function ordinalOf (name: string): number | undefined {
+  const match = /-(\d+)$/.exec(name)
+  return match ? Number(match[1]) : undefined
+}
+
+/** Fixed for a pod's whole life, so that a sentinel that lost its state is still itself (sentinel.md 1.4): 40 hex characters. */
+export function sentinelId (namespace: string, name: string, ordinal: number): string {
+  return hash('sha1', `${namespace}/${name}/${ordinal}`)
+}
+
+export function hash (algorithm: 'sha1' | 'sha256', text: string): string {
+  return createHash(algorithm).update(text).digest('hex')
+}
