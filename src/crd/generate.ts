@@ -25,7 +25,7 @@ async function embeddedScripts (folder: URL): Promise<string> {
     const lines = text.split('\n').map((line) => `    ${JSON.stringify(line)},`)
     return `  ${JSON.stringify(name)}: [\n${lines.join('\n')}\n  ].join('\\n'),`
   }))
-  const rules = '@stylistic/quotes, @stylistic/quote-props, @stylistic/max-len, @stylistic/no-tabs, max-lines, no-template-curly-in-string'
+  const rules = '@stylistic/quotes, max-lines, no-template-curly-in-string'
   return `/* eslint-disable ${rules} -- generated */\n` +
     `/** The scripts of src/redis-sentinel/scripts by file name. ${HEADER} */\n` +
     `export const SCRIPTS = {\n${entries.join('\n')}\n} as const\n`

@@ -33,3 +33,30 @@ export function sentinelId (namespace: string, name: string, ordinal: number): s
 export function hash (algorithm: 'sha1' | 'sha256', text: string): string {
   return createHash(algorithm).update(text).digest('hex')
 }
+
+/** Names of everything that belongs to a Redis. */
+export function redisNames (name: string) {
+  const prefix = parentPrefix(name)
+  return {
+    prefix,
+    statefulSet: `${prefix}-redis`,
+    service: `${prefix}-svc`,
+    headless: `${prefix}-headless`,
+    exporter: `${prefix}-exporter`,
+    config: `${prefix}-config`,
+    state: `${prefix}-state`,
+  } as const
+}
+
+/** Names of everything that belongs to a RedisSentinel. */
+export function redisSentinelNames (name: string) {
+  const prefix = parentPrefix(name)
+  const part = (component: 'redis' | 'sentinel') => ({
+    statefulSet: `${prefix}-${component}`,
+    service: `${prefix}-${component}`,
+    headless: `${prefix}-${component}-headless`,
+    config: `${prefix}-${component}-config`,
+    podDisruptionBudget: `${prefix}-${component}`,
+  } as const)
+  return { prefix, master: `${prefix}-redis-master`, redis: part('redis'), sentinel: part('sentinel'), state: `${prefix}-state` } as const
+}

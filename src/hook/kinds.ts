@@ -1,0 +1,65 @@
+/** The kinds that the hook serves, by their name in the URL: request in, response out, still pure. */
+import type { z } from 'zod'
+import type { Observed, Parent } from '../metadata/children.ts'
+import { MANAGED_BY, selectorLabels } from '../metadata/labels.ts'
+import { syncRedis, redisIdentity } from '../redis/sync.ts'
+import { identity } from '../redis-sentinel/identity.ts'
+import { syncRedisSentinel } from '../redis-sentinel/sync.ts'
+import {
+  observed, RedisCustomizeRequest, RedisSentinelCustomizeRequest, RedisSentinelSyncRequest, RedisSyncRequest
+} from './request.ts'
+import { checkResponse, type CustomizeResponse, type SyncResponse } from './response.ts'
+
+/**
+ * Revision of the hook's contract, in its URLs. A new release with another revision changes the CompositeControllers, so
+ * that every parent is synced anew, and an old webhook answers 429 to it instead of flapping (metacontroller.md 10.5).
+ */
+export const REVISION = 'v1'
+
+type SyncRequest = z.infer<typeof RedisSyncRequest> | z.infer<typeof RedisSentinelSyncRequest>
+
+export interface Kind {
+  readonly syncRequest: typeof RedisSyncRequest | typeof RedisSentinelSyncRequest
+  readonly customizeRequest: typeof RedisCustomizeRequest | typeof RedisSentinelCustomizeRequest
+  readonly sync: (parent: Parent, observed: Observed, now: Date) => SyncResponse
+  readonly podLabels: (parent: Parent) => Record<string, string>
+}
+
+export const KINDS = {
+  redis: {
+    syncRequest: RedisSyncRequest,
+    customizeRequest: RedisCustomizeRequest,
+    sync: syncRedis,
+    podLabels: (parent) => podLabels(selectorLabels(redisIdentity(parent))),
+  },
+  'redis-sentinel': {
+    syncRequest: RedisSentinelSyncRequest,
+    customizeRequest: RedisSentinelCustomizeRequest,
+    sync: syncRedisSentinel,
+    podLabels: (parent) => podLabels(selectorLabels(identity(parent, 'redis'))),
+  },
+} as const satisfies Record<string, Kind>
+export type KindName = keyof typeof KINDS
+
+/** Pure: the same request at the same `now` gives the same answer. Throws when no right answer is possible (a 500). */
+export function sync (kind: Kind, { controller, parent, children, related }: SyncRequest, now: Date): SyncResponse {
+  const answer = kind.sync(parent, observed(children, related ?? {}), now)
+  return checkResponse(answer, controller, parent.metadata.namespace)
+}
+
+/** Depends on the parent's name and namespace alone: Metacontroller caches it by generation (metacontroller.md 5). */
+export function customize (kind: Kind, parent: Parent): CustomizeResponse {
+  return {
+    relatedResources: [{
+      apiVersion: 'v1',
+      resource: 'pods',
+      namespace: parent.metadata.namespace,
+      labelSelector: { matchLabels: kind.podLabels(parent) },
+    }],
+  }
+}
+
+/** The pods of all components. */
+function podLabels ({ app, name }: Record<string, string>): Record<string, string> {
+  return { 'app.kubernetes.io/managed-by': MANAGED_BY, ...(app !== undefined && { app }), ...(name !== undefined && { name }) }
+}

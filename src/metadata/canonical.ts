@@ -1,0 +1,55 @@
+/**
+ * Objects as the API server would write them back, so that an answer that is fed back causes no write: nothing null,
+ * undefined or empty, quantities in their canonical form (metacontroller.md 2.3).
+ */
+
+/** Deep copy without undefined, null, empty maps and empty lists inside maps. */
+export function prune<T> (value: T): T {
+  if (Array.isArray(value)) return value.map(prune) as T
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).map(([key, inner]) => [key, prune(inner)] as const)
+  return Object.fromEntries(entries.filter(([, inner]) => !isEmpty(inner))) as T
+}
+
+function isEmpty (value: unknown): boolean {
+  if (value === undefined || value === null) return true
+  return typeof value === 'object' && Object.keys(value).length === 0
+}
+
+const DECIMAL: Record<string, number> = { m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 }
+const BINARY: Record<string, number> = { Ki: 1, Mi: 2, Gi: 3, Ti: 4, Pi: 5, Ei: 6 }
+
+/**
+ * A quantity as apimachinery prints it: the largest suffix that leaves an integer ("1000m" is "1", "1024Mi" is "1Gi",
+ * "0.5" is "500m"). Finer than a thousandth is rounded up, as apimachinery does for the units used here.
+ */
+export function canonicalQuantity (quantity: string): string {
+  const match = /^(\d+)(?:\.(\d+))?([A-Za-z]*)$/.exec(quantity)
+  const [, whole = '0', fraction = '', suffix = ''] = match ?? []
+  const digits = BigInt(whole + fraction)
+  const power = BINARY[suffix]
+  const scale = 10n ** BigInt(fraction.length)
+  if (power !== undefined) {
+    const bytes = digits * 1024n ** BigInt(power)
+    if (bytes % scale === 0n) return binary(bytes / scale)
+    return decimal(ceil(bytes * 1000n, scale))
+  }
+  const exponent = BigInt((DECIMAL[suffix] ?? 0) + 3)
+  return decimal(ceil(digits * 10n ** exponent, scale))
+}
+
+function ceil (value: bigint, by: bigint): bigint {
+  return (value + by - 1n) / by
+}
+
+function binary (bytes: bigint): string {
+  let [value, power] = [bytes, 0]
+  while (value !== 0n && value % 1024n === 0n && power < 6) [value, power] = [value / 1024n, power + 1]
+  return `${value}${['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'][power]}`
+}
+
+function decimal (thousandths: bigint): string {
+  let [value, power] = [thousandths, 0]
+  while (value !== 0n && value % 1000n === 0n && power < 7) [value, power] = [value / 1000n, power + 1]
+  return value === 0n ? '0' : `${value}${['m', '', 'k', 'M', 'G', 'T', 'P', 'E'][power]}`
+}

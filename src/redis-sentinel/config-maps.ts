@@ -1,0 +1,58 @@
+/** The two ConfigMaps: base configuration, scripts, and the cluster's members in cluster.env. */
+import type { ConfigMap } from 'kubernetes-types/core/v1.js'
+import { quorumOf, type RedisSentinelSpec } from '../api/redis-sentinel.ts'
+import type { Parent } from '../metadata/children.ts'
+import { redisSentinelNames, sentinelId } from '../metadata/names.ts'
+import { configMap } from '../redis/config-map.ts'
+import { REDIS_PORT } from '../redis/exporter.ts'
+import { clusterEnv } from './cluster-env.ts'
+import { identity } from './identity.ts'
+import { redisConf } from './redis-conf.ts'
+import { SCRIPTS } from './scripts.ts'
+import { sentinelConf } from './sentinel-conf.ts'
+import { SENTINEL_PORT } from './services.ts'
+
+export interface Members {
+  readonly redis: readonly string[]
+  readonly sentinels: readonly string[]
+  /** Announced address of the last known master; undefined before there was one. */
+  readonly lastMaster: string | undefined
+}
+
+export function configMaps (parent: Parent, spec: RedisSentinelSpec, members: Members): ConfigMap[] {
+  const { name, namespace } = parent.metadata
+  const names = redisSentinelNames(name)
+  const env = clusterEnv({
+    masterName: spec.masterName,
+    redisPort: REDIS_PORT,
+    sentinelPort: SENTINEL_PORT,
+    redisAddresses: members.redis,
+    sentinelAddresses: members.sentinels,
+    sentinelIds: members.sentinels.map((_, ordinal) => sentinelId(namespace, name, ordinal)),
+    quorum: quorumOf(spec),
+    downAfterMilliseconds: spec.downAfterMilliseconds,
+    failoverTimeout: spec.failoverTimeout,
+    lastMaster: members.lastMaster,
+  })
+  return [
+    configMap(names.redis.config, namespace, identity(parent, 'redis'), {
+      'cluster.env': env, 'redis.conf': redisConfOf(spec), ...scripts('redis-'),
+    }),
+    configMap(names.sentinel.config, namespace, identity(parent, 'sentinel'), {
+      'cluster.env': env, 'sentinel.conf': sentinelConfOf(), ...scripts('sentinel-'),
+    }),
+  ]
+}
+
+/** Every pod has a volume, of its own or of its node. */
+export function redisConfOf (spec: RedisSentinelSpec): string {
+  return redisConf({ persistent: true, redisReplicas: spec.redisReplicas, port: REDIS_PORT })
+}
+
+export function sentinelConfOf (): string {
+  return sentinelConf({ port: SENTINEL_PORT })
+}
+
+function scripts (prefix: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(SCRIPTS).filter(([name]) => name === 'cluster.sh' || name.startsWith(prefix)))
+}

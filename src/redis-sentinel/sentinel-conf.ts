@@ -1,0 +1,22 @@
+// sentinel.conf of the sentinel pods: what is the same in all of them. sentinel-start.sh adds the identity, the monitored
+// master with its times from cluster.env, and the state that the pod's volume keeps.
+
+export interface SentinelConfInput {
+  readonly port: number
+  /** The pod's volume; a test uses a folder of its own. */
+  readonly dir?: string
+}
+
+export function sentinelConf (input: SentinelConfInput): string {
+  return [
+    `port ${input.port}`,
+    `dir ${input.dir ?? '/data'}`,
+    'protected-mode no',
+    // a name server that takes half a second stops every failover: addresses only
+    'sentinel resolve-hostnames no',
+    'sentinel announce-hostnames no',
+    // nobody can make a sentinel run a program
+    'sentinel deny-scripts-reconfig yes',
+    '',
+  ].join('\n')
+}

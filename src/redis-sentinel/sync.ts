@@ -1,0 +1,105 @@
+/** RedisSentinel: parent and observed children -> desired children and status. Start reading here. */
+import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
+import type { ConfigMap } from 'kubernetes-types/core/v1.js'
+import { type RedisSentinel, RedisSentinelSpec, type RedisSentinelStatus } from '../api/redis-sentinel.ts'
+import { prune } from '../metadata/canonical.ts'
+import { type Answer, byName, type Child, type Observed, type Parent } from '../metadata/children.ts'
+import type { Component } from '../metadata/labels.ts'
+import { redisSentinelNames } from '../metadata/names.ts'
+import { keepImmutable } from '../redis/pod.ts'
+import { resolveSpec, stateConfigMap } from '../redis/state.ts'
+import { appliedVerdict, keptClaims, missing, podsOf, refused, RESYNC_SECONDS } from '../redis/status.ts'
+import { type Addresses, addresses, complete, type Names } from './addresses.ts'
+import { configMaps } from './config-maps.ts'
+import { identity } from './identity.ts'
+import { podDisruptionBudget } from './pod-disruption-budgets.ts'
+import { podServices, sharedServices } from './services.ts'
+import { redisStatefulSet, sentinelStatefulSet } from './stateful-sets.ts'
+import { masters, redisSentinelStatus } from './status.ts'
+
+export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Observed, now: Date): Answer<RedisSentinelStatus> {
+  const names = redisSentinelNames(parent.metadata.name)
+  const { spec, verdict: specValid } = resolveSpec(parent, observed, names.state, RedisSentinelSpec, validate)
+  if (!spec) return refused(parent, specValid, now)
+
+  const statefulSets = [
+    redisStatefulSet(parent, spec, replicas(observed, names, 'redis', spec.redisReplicas)),
+    sentinelStatefulSet(parent, spec, replicas(observed, names, 'sentinel', spec.sentinelReplicas)),
+  ].map(prune)
+  const configs = withAddresses(parent, spec, observed)
+  const children: Child[] = [...prune([
+    ...configs,
+    stateConfigMap(parent, names.state, identity(parent, 'redis'), spec, remembered(observed, names)),
+    ...sharedServices(parent, spec),
+    ...podServices(parent, observed, 'redis', spec.redisReplicas),
+    ...podServices(parent, observed, 'sentinel', spec.sentinelReplicas),
+    podDisruptionBudget(parent, 'redis'),
+    podDisruptionBudget(parent, 'sentinel'),
+  ]), ...startable(statefulSets, configs, observed)]
+  const absent = missing([...children, ...statefulSets], observed)
+  const applied = appliedVerdict(absent, keptClaims(statefulSets, observed))
+  return {
+    status: redisSentinelStatus({ parent, spec, observed, specValid, applied }, now),
+    children,
+    ...(absent.length > 0 && { resyncAfterSeconds: RESYNC_SECONDS }),
+  }
+}
+
+/** What the schema cannot say. */
+function validate ({ quorum, sentinelReplicas }: RedisSentinelSpec): string[] {
+  const problems: string[] = []
+  if (quorum !== undefined && quorum > sentinelReplicas) {
+    problems.push(`quorum ${quorum} is more than the ${sentinelReplicas} sentinels: no failover could ever be agreed on.`)
+  }
+  if (sentinelReplicas % 2 === 0) problems.push('sentinelReplicas must be 3, 5 or 7.')
+  return problems
+}
+
+/** New pods start when their addresses are known; pods that run go on running (design 3.4). */
+function replicas (observed: Observed, names: Names, component: Component, wanted: number): number {
+  if (complete(addresses(observed, names, component, wanted))) return wanted
+  return byName(observed.statefulSets, names[component].statefulSet)?.spec?.replicas ?? wanted
+}
+
+/** The ConfigMaps with all addresses; the observed ones as they are while an address is missing; none before that. */
+function withAddresses (parent: Parent, spec: RedisSentinelSpec, observed: Observed): ConfigMap[] {
+  const names = redisSentinelNames(parent.metadata.name)
+  const redis: Addresses = addresses(observed, names, 'redis', spec.redisReplicas)
+  const sentinels: Addresses = addresses(observed, names, 'sentinel', spec.sentinelReplicas)
+  if (complete(redis) && complete(sentinels)) {
+    return configMaps(parent, spec, { redis, sentinels, lastMaster: lastMasterAddress(observed, names) })
+  }
+  return (['redis', 'sentinel'] as const).flatMap((component) => {
+    const there = byName(observed.configMaps, names[component].config)
+    if (!there?.data) return []
+    const { name, namespace, labels } = there.metadata ?? {}
+    // the label that Metacontroller adds itself is not ours to answer
+    const { 'controller-uid': _, ...own } = labels ?? {}
+    const metadata = { ...(name !== undefined && { name }), ...(namespace !== undefined && { namespace }), labels: own }
+    return [{ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: there.data }]
+  })
+}
+
+function startable (statefulSets: readonly StatefulSet[], configs: readonly ConfigMap[], observed: Observed): StatefulSet[] {
+  return statefulSets.flatMap((desired) => {
+    const there = byName(observed.statefulSets, desired.metadata?.name ?? '')
+    return there || configs.length === 2 ? [keepImmutable(desired, there)] : []
+  })
+}
+
+/** The one labelled pod, or the last one: who was master last knows most after all went down together (sentinel.md 2.4). */
+function lastMaster (observed: Observed, names: Names): string | undefined {
+  const [master, second] = masters(podsOf(observed, byName(observed.statefulSets, names.redis.statefulSet)))
+  if (master && !second) return master.metadata?.name
+  return byName(observed.configMaps, names.state)?.data?.['lastMaster']
+}
+
+function lastMasterAddress (observed: Observed, names: Names): string | undefined {
+  const pod = lastMaster(observed, names)
+  return pod === undefined ? undefined : byName(observed.services, pod)?.spec?.clusterIP
+}
+
+function remembered (observed: Observed, names: Names): Record<string, string> {
+  const pod = lastMaster(observed, names)
+  return pod === undefined ? {} : { lastMaster: pod }
+}

@@ -1,0 +1,25 @@
+/** The ConfigMap of a Redis: its redis.conf. */
+import type { ConfigMap } from 'kubernetes-types/core/v1.js'
+import { commonLabels, type Identity } from '../metadata/labels.ts'
+import { REDIS_PORT } from './exporter.ts'
+import { DATA_DIR } from './volumes.ts'
+
+/** Every acknowledged write is on disk within a second, and a truncated last record does not keep Redis from starting. */
+export function standaloneConf (): string {
+  return [
+    `port ${REDIS_PORT}`,
+    'bind * -::*',
+    '# reached through Services only; authentication is the way to protect it',
+    'protected-mode no',
+    `dir ${DATA_DIR}`,
+    'appendonly yes',
+    'appendfsync everysec',
+    'aof-load-truncated yes',
+    'tcp-keepalive 60',
+    '',
+  ].join('\n')
+}
+
+export function configMap (name: string, namespace: string, identity: Identity, data: Record<string, string>): ConfigMap {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace, labels: commonLabels(identity) }, data }
+}

@@ -1,0 +1,58 @@
+/** The StatefulSet of a Redis: one pod. */
+import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
+import type { Container } from 'kubernetes-types/core/v1.js'
+import type { RedisSpec } from '../api/redis.ts'
+import type { Parent } from '../metadata/children.ts'
+import { commonLabels, type Identity, selectorLabels } from '../metadata/labels.ts'
+import { hash, redisNames } from '../metadata/names.ts'
+import { exporterContainers, REDIS_PORT } from './exporter.ts'
+import { standaloneConf } from './config-map.ts'
+import { podTemplate } from './pod.ts'
+import { containerSecurityContext } from './security.ts'
+import { CONFIG_DIR, configMount, dataMount, initContainers, podEnv, volumeClaims, volumes } from './volumes.ts'
+
+export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Identity): StatefulSet {
+  const { name, namespace } = parent.metadata
+  const names = redisNames(name)
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: names.statefulSet, namespace, labels: commonLabels(identity) },
+    spec: {
+      serviceName: names.headless,
+      replicas: 1,
+      podManagementPolicy: 'Parallel',
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
+      selector: { matchLabels: selectorLabels(identity) },
+      template: podTemplate({
+        identity,
+        settings: hash('sha256', standaloneConf()).slice(0, 16),
+        initContainers: initContainers(spec.storage, spec.image),
+        containers: [redisContainer(spec), ...exporterContainers(spec.exporter)],
+        volumes: volumes(spec.storage, names.config),
+      }),
+      volumeClaimTemplates: volumeClaims(spec.storage, spec.storage.size),
+    },
+  }
+}
+
+function redisContainer (spec: RedisSpec): Container {
+  return {
+    name: 'redis',
+    image: spec.image,
+    command: ['redis-server', `${CONFIG_DIR}/redis.conf`],
+    env: podEnv(),
+    ports: [{ name: 'redis', containerPort: REDIS_PORT, protocol: 'TCP' }],
+    volumeMounts: [configMount(), dataMount(spec.storage)],
+    securityContext: containerSecurityContext(),
+    resources: { requests: { cpu: '100m', memory: '64Mi' } },
+    // any answer is life: LOADING a large file is not a reason to be killed (design 4.6)
+    startupProbe: { exec: { command: ['sh', '-c', ANSWERS] }, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 300 },
+    livenessProbe: { exec: { command: ['sh', '-c', ANSWERS] }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
+    readinessProbe: { exec: { command: ['sh', '-c', SERVES] }, periodSeconds: 3, timeoutSeconds: 3, failureThreshold: 2 },
+  }
+}
+
+const ANSWERS = `timeout 3 redis-cli -p ${REDIS_PORT} PING`
+const SERVES = `[ "$(timeout 2 redis-cli -p ${REDIS_PORT} PING)" = PONG ]`

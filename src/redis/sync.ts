@@ -1,0 +1,38 @@
+/** Redis: parent and observed children -> desired children and status. Start reading here. */
+import { type Redis, RedisSpec, type RedisStatus } from '../api/redis.ts'
+import { prune } from '../metadata/canonical.ts'
+import { type Answer, byName, type Observed, type Parent } from '../metadata/children.ts'
+import type { Identity } from '../metadata/labels.ts'
+import { redisNames } from '../metadata/names.ts'
+import { configMap, standaloneConf } from './config-map.ts'
+import { keepImmutable } from './pod.ts'
+import { redisServices } from './services.ts'
+import { resolveSpec, stateConfigMap } from './state.ts'
+import { redisStatefulSet } from './stateful-set.ts'
+import { appliedVerdict, keptClaims, missing, redisStatus, refused, RESYNC_SECONDS } from './status.ts'
+
+export function redisIdentity (parent: Parent): Identity {
+  return { app: 'redis', component: 'redis', name: redisNames(parent.metadata.name).prefix }
+}
+
+export function syncRedis (parent: Redis | Parent, observed: Observed, now: Date): Answer<RedisStatus> {
+  const names = redisNames(parent.metadata.name)
+  const { spec, verdict: specValid } = resolveSpec(parent, observed, names.state, RedisSpec, () => [])
+  if (!spec) return refused(parent, specValid, now)
+
+  const identity = redisIdentity(parent)
+  const statefulSet = prune(redisStatefulSet(parent, spec, identity))
+  // the observed claims are echoed as they are, nulls of an older API server included: after prune
+  const children = [...prune([
+    configMap(names.config, parent.metadata.namespace, identity, { 'redis.conf': standaloneConf() }),
+    stateConfigMap(parent, names.state, identity, spec),
+    ...redisServices(parent, spec, identity),
+  ]), keepImmutable(statefulSet, byName(observed.statefulSets, names.statefulSet))]
+  const absent = missing(children, observed)
+  const applied = appliedVerdict(absent, keptClaims([statefulSet], observed))
+  return {
+    status: redisStatus({ parent, observed, specValid, applied }, now),
+    children,
+    ...(absent.length > 0 && { resyncAfterSeconds: RESYNC_SECONDS }),
+  }
+}
