@@ -47,6 +47,14 @@ export default [
   { files: ['src/probe/decide*.ts'], rules: { ...pure, ...restrictImports(shell, except(['hook', 'redis', 'redis-sentinel', 'operator', 'embedded', 'crd'], 'decide is pure')) } },
   { files: ['src/embedded/**'], rules: restrictImports(except(['api', 'metadata', 'redis', 'redis-sentinel', 'operator', 'probe', 'crd'], 'the driver knows nothing of Redis')) },
   { files: ['src/crd/**'], rules: restrictImports(runtime, except(['hook', 'redis', 'operator', 'probe', 'embedded'], 'crd imports api')) },
-  { files: ['test/**', 'bench/**'], rules: { 'max-lines-per-function': 'off', complexity: 'off' } },
+  {
+    files: ['test/**/*.ts', 'bench/**/*.ts'],
+    rules: {
+      'max-lines-per-function': 'off',
+      complexity: 'off',
+      // tap runs the tests of a file one after another by itself
+      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', package: '@tapjs/test', name: ['test', 'before'] }] }],
+    },
+  },
   { files: ['eslint.config.js', 'test/**'], rules: { 'no-restricted-exports': 'off', '@stylistic/max-len': 'off' } },
 ]

@@ -8,7 +8,8 @@ export const Quantity = z.string().max(32).regex(QUANTITY, 'must be a quantity s
 
 /** Manifests write `cpu: 1` as well as `cpu: "1"`: both are quantities to Kubernetes. */
 const IntOrQuantity = z.union([z.int().min(0).max(2 ** 50), Quantity]).transform(String)
-  .meta({ 'x-kubernetes-int-or-string': true, pattern: QUANTITY.source })
+  // the bounds of both members, which the one form that a CRD allows has no place for
+  .meta({ 'x-kubernetes-int-or-string': true, pattern: QUANTITY.source, maxLength: 32, minimum: 0, maximum: 2 ** 50 })
 
 const quantities = (what: string) => z.record(z.string(), IntOrQuantity).optional().describe(what)
 

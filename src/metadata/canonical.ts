@@ -31,7 +31,8 @@ export function canonicalQuantity (quantity: string): string {
   const scale = 10n ** BigInt(fraction.length)
   if (power !== undefined) {
     const bytes = digits * 1024n ** BigInt(power)
-    if (bytes % scale === 0n) return binary(bytes / scale)
+    // what is no whole number or below 1Ki is printed with a decimal suffix
+    if (bytes % scale === 0n && bytes / scale >= 1024n) return binary(bytes / scale)
     return decimal(ceil(bytes * 1000n, scale))
   }
   const exponent = BigInt((DECIMAL[suffix] ?? 0) + 3)

@@ -1,7 +1,8 @@
 /** The webhook's settings, from its environment. */
 import { z } from 'zod'
 
-const Port = z.coerce.number().int().min(0).max(65535)
+/** Not z.coerce: it reads an empty value as 0, which is any free port. */
+const Port = z.string().regex(/^\d{1,5}$/, 'must be a port number').transform(Number).pipe(z.int().max(65535))
 
 const Environment = z.object({
   PORT: Port.default(8080),

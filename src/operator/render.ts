@@ -28,7 +28,8 @@ async function main (): Promise<void> {
   }
   for (const file of positionals) {
     const yaml = file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')
-    for (const document of parseAllDocuments(yaml)) await render(document.toJS() as Resource, values.request === true)
+    const resources = parseAllDocuments(yaml).map((document) => document.toJS() as Resource | null)
+    for (const resource of resources) if (resource) await render(resource, values.request === true)
   }
 }
 

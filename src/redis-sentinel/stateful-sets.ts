@@ -16,10 +16,10 @@ import { SENTINEL_PORT } from './services.ts'
 /** A sentinel keeps a few kilobytes: who it is and whom it knows. */
 const SENTINEL_VOLUME = '128Mi'
 
-export function redisStatefulSet (parent: Parent, spec: RedisSentinelSpec, replicas: number): StatefulSet {
+export function redisStatefulSet (parent: Parent, spec: RedisSentinelSpec): StatefulSet {
   return statefulSet(parent, spec, {
     component: 'redis',
-    replicas,
+    replicas: spec.redisReplicas,
     image: spec.image,
     settings: redisConfOf(spec),
     size: spec.storage.size,
@@ -27,10 +27,10 @@ export function redisStatefulSet (parent: Parent, spec: RedisSentinelSpec, repli
   })
 }
 
-export function sentinelStatefulSet (parent: Parent, spec: RedisSentinelSpec, replicas: number): StatefulSet {
+export function sentinelStatefulSet (parent: Parent, spec: RedisSentinelSpec): StatefulSet {
   return statefulSet(parent, spec, {
     component: 'sentinel',
-    replicas,
+    replicas: spec.sentinelReplicas,
     image: spec.sentinelImage,
     // what sentinel-start.sh writes into the sentinel's own file at each start
     settings: [sentinelConfOf(), quorumOf(spec), spec.downAfterMilliseconds, spec.failoverTimeout].join('\n'),

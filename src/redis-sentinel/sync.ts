@@ -4,13 +4,12 @@ import type { ConfigMap } from 'kubernetes-types/core/v1.js'
 import { type RedisSentinel, RedisSentinelSpec, type RedisSentinelStatus } from '../api/redis-sentinel.ts'
 import { prune } from '../metadata/canonical.ts'
 import { type Answer, byName, type Child, type Observed, type Parent } from '../metadata/children.ts'
-import type { Component } from '../metadata/labels.ts'
 import { redisSentinelNames } from '../metadata/names.ts'
-import { keepImmutable } from '../redis/pod.ts'
+import { keepImmutable, SETTINGS_ANNOTATION } from '../redis/pod.ts'
 import { resolveSpec, stateConfigMap } from '../redis/state.ts'
 import { appliedVerdict, keptClaims, missing, podsOf, refused, RESYNC_SECONDS } from '../redis/status.ts'
 import { type Addresses, addresses, complete, type Names } from './addresses.ts'
-import { configMaps } from './config-maps.ts'
+import { configMaps, type Members } from './config-maps.ts'
 import { identity } from './identity.ts'
 import { podDisruptionBudget } from './pod-disruption-budgets.ts'
 import { podServices, sharedServices } from './services.ts'
@@ -22,11 +21,9 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
   const { spec, verdict: specValid } = resolveSpec(parent, observed, names.state, RedisSentinelSpec, validate)
   if (!spec) return refused(parent, specValid, now)
 
-  const statefulSets = [
-    redisStatefulSet(parent, spec, replicas(observed, names, 'redis', spec.redisReplicas)),
-    sentinelStatefulSet(parent, spec, replicas(observed, names, 'sentinel', spec.sentinelReplicas)),
-  ].map(prune)
-  const configs = withAddresses(parent, spec, observed)
+  const members = knownMembers(spec, observed, names)
+  const configs = members ? configMaps(parent, spec, members) : observedConfigs(observed, names)
+  const statefulSets = [redisStatefulSet(parent, spec), sentinelStatefulSet(parent, spec)].map(prune)
   const children: Child[] = [...prune([
     ...configs,
     stateConfigMap(parent, names.state, identity(parent, 'redis'), spec, remembered(observed, names)),
@@ -35,7 +32,7 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
     ...podServices(parent, observed, 'sentinel', spec.sentinelReplicas),
     podDisruptionBudget(parent, 'redis'),
     podDisruptionBudget(parent, 'sentinel'),
-  ]), ...startable(statefulSets, configs, observed)]
+  ]), ...startable(statefulSets, configs.length === 2, members !== undefined, observed)]
   const absent = missing([...children, ...statefulSets], observed)
   const applied = appliedVerdict(absent, keptClaims(statefulSets, observed))
   return {
@@ -55,20 +52,15 @@ function validate ({ quorum, sentinelReplicas }: RedisSentinelSpec): string[] {
   return problems
 }
 
-/** New pods start when their addresses are known; pods that run go on running (design 3.4). */
-function replicas (observed: Observed, names: Names, component: Component, wanted: number): number {
-  if (complete(addresses(observed, names, component, wanted))) return wanted
-  return byName(observed.statefulSets, names[component].statefulSet)?.spec?.replicas ?? wanted
-}
-
-/** The ConfigMaps with all addresses; the observed ones as they are while an address is missing; none before that. */
-function withAddresses (parent: Parent, spec: RedisSentinelSpec, observed: Observed): ConfigMap[] {
-  const names = redisSentinelNames(parent.metadata.name)
+/** All members with their addresses; undefined while one address is missing. */
+function knownMembers (spec: RedisSentinelSpec, observed: Observed, names: Names): Members | undefined {
   const redis: Addresses = addresses(observed, names, 'redis', spec.redisReplicas)
   const sentinels: Addresses = addresses(observed, names, 'sentinel', spec.sentinelReplicas)
-  if (complete(redis) && complete(sentinels)) {
-    return configMaps(parent, spec, { redis, sentinels, lastMaster: lastMasterAddress(observed, names) })
-  }
+  return complete(redis) && complete(sentinels) ? { redis, sentinels, lastMaster: lastMasterAddress(observed, names) } : undefined
+}
+
+/** The ConfigMaps as they are; none before the first ones. */
+function observedConfigs (observed: Observed, names: Names): ConfigMap[] {
   return (['redis', 'sentinel'] as const).flatMap((component) => {
     const there = byName(observed.configMaps, names[component].config)
     if (!there?.data) return []
@@ -80,11 +72,24 @@ function withAddresses (parent: Parent, spec: RedisSentinelSpec, observed: Obser
   })
 }
 
-function startable (statefulSets: readonly StatefulSet[], configs: readonly ConfigMap[], observed: Observed): StatefulSet[] {
+/** New ones when there is a configuration for them; pods that run go on running (design 3.4). */
+function startable (
+  statefulSets: readonly StatefulSet[], configured: boolean, current: boolean, observed: Observed
+): StatefulSet[] {
   return statefulSets.flatMap((desired) => {
     const there = byName(observed.statefulSets, desired.metadata?.name ?? '')
-    return there || configs.length === 2 ? [keepImmutable(desired, there)] : []
+    if (!there) return configured ? [desired] : []
+    return [keepImmutable(current ? desired : asConfigured(desired, there), there)]
   })
+}
+
+/** While the ConfigMaps stay as they are: no pod that is not in them, and no restart that would read the old ones again. */
+function asConfigured (desired: StatefulSet, { spec: there }: StatefulSet): StatefulSet {
+  if (!desired.spec || !there) return desired
+  const { template } = desired.spec
+  const settings = there.template.metadata?.annotations?.[SETTINGS_ANNOTATION]
+  const metadata = { ...template.metadata, ...(settings !== undefined && { annotations: { [SETTINGS_ANNOTATION]: settings } }) }
+  return { ...desired, spec: { ...desired.spec, replicas: there.replicas ?? 1, template: { ...template, metadata } } }
 }
 
 /** The one labelled pod, or the last one: who was master last knows most after all went down together (sentinel.md 2.4). */

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# Debian packages: only what is missing is installed, by apt-get.
+
+PACKAGES="containerd runc containernetworking-plugins iptables nftables conntrack socat ethtool kmod iproute2 openssl
+  procps util-linux buildah netavark debootstrap gcc libc6-dev jq curl iputils-ping redis-tools"
+
+missing_packages() {
+  local p
+  for p in $PACKAGES; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || echo "$p"
+  done
+}
+
+install_packages() {
+  local missing policy=/usr/sbin/policy-rc.d made=''
+  command -v apt-get dpkg-query >/dev/null ||
+    die "the local cluster is made of Debian packages (containerd, runc, buildah, ...), and there is no apt-get here." \
+        "Use Docker and kind instead: local/kind.yaml"
+  missing=$(missing_packages | tr '\n' ' ')
+  [ -n "$missing" ] || return 0
+  need_root "installing Debian packages ($missing)"
+  run_logged "apt-get update" "$LOG/apt-update.log" apt-get -q update
+  # Their services (containerd, redis) are not wanted on this machine: forbid their start for the time of the installation.
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 755 "$policy"
+    made=yes
+  fi
+  # shellcheck disable=SC2086
+  DEBIAN_FRONTEND=noninteractive run_logged "apt-get install $missing" "$LOG/apt-install.log" \
+    apt-get -q install -y --no-install-recommends $missing
+  [ -z "$made" ] || rm -f "$policy"
+}

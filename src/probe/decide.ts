@@ -1,0 +1,155 @@
+/**
+ * The one decision of the probe (design 5): what was seen -> what to do. Pure.
+ *
+ *   judge    who is the master, and how do we know
+ *     Majority    a pod says ROLE master and a majority of the configured sentinels names it
+ *     Promotion   sentinels publish a promotion 0.9 s late: the only ROLE master, that followed the last master, while that
+ *                 one is proven not writable
+ *   decide   judge, then
+ *     demotions   a second master while the majority's one is alive        REPLICAOF + CLIENT KILL
+ *     repointing  replicas that follow somebody else                       REPLICAOF
+ *     labelling   new label first when the old master cannot write, else old label first
+ *
+ * The fast path of design 5.4 (proven death -> SENTINEL FAILOVER) and the planned handover become two more steps beside these:
+ * an action kind each, fed from `judge` answering `waiting`.
+ */
+import { MASTER_ROLE, REPLICA_ROLE, type Role } from '../metadata/labels.ts'
+import type { Observation, RedisView, SentinelAnswer } from './observation.ts'
+
+/** From a promotion until the last sentinel publishes it: 2.7 s at the most in the lab, without a stall of the machine. */
+export const PUBLICATION_GRACE_MS = 3000
+
+export type Verdict =
+  | { readonly kind: 'confirmed', readonly by: 'Majority' | 'Promotion', readonly master: RedisView, readonly address: string }
+  | { readonly kind: 'waiting', readonly reason: 'NoMaster' | 'SeveralMasters' | 'NotConfirmed' }
+
+export type Action =
+  | {
+    readonly kind: 'label'
+    readonly pod: RedisView
+    readonly role: Role
+    readonly reason: 'MajorityNamesIt' | 'PromotionSeen' | 'MasterReplaced' | 'ReplicaObserved' | 'SurplusMaster'
+  }
+  | { readonly kind: 'demote', readonly pod: RedisView, readonly master: string, readonly reason: 'NotNamedByMajority' }
+  | { readonly kind: 'follow', readonly pod: RedisView, readonly master: string, readonly reason: 'FollowsAnotherMaster' }
+
+export function decide (seen: Observation, verdict: Verdict = judge(seen)): readonly Action[] {
+  if (verdict.kind === 'waiting') return labellingWithoutMaster(seen)
+  return [...demotions(seen, verdict), ...repointing(seen, verdict), ...labelling(seen, verdict)]
+}
+
+export function judge (seen: Observation): Verdict {
+  const masters = seen.redis.filter((pod) => pod.process.kind === 'master')
+  const named = namedByMajority(seen)
+  const majorityMaster = masters.find((pod) => pod.address !== undefined && pod.address === named)
+  if (majorityMaster) return confirmed('Majority', majorityMaster)
+
+  const [only, second] = masters
+  if (!only) return { kind: 'waiting', reason: 'NoMaster' }
+  if (second) return { kind: 'waiting', reason: 'SeveralMasters' }
+  return isPromoted(only, seen, named) ? confirmed('Promotion', only) : { kind: 'waiting', reason: 'NotConfirmed' }
+}
+
+function confirmed (by: 'Majority' | 'Promotion', master: RedisView): Verdict {
+  return { kind: 'confirmed', by, master, address: master.address ?? '' }
+}
+
+/** The address that more than half of the configured sentinels name. */
+function namedByMajority (seen: Observation): string | undefined {
+  const votes = new Map<string, number>()
+  for (const { named } of answers(seen)) votes.set(named, (votes.get(named) ?? 0) + 1)
+  return [...votes].find(([, count]) => count * 2 > seen.sentinelReplicas)?.[0]
+}
+
+/** A sentinel beyond the configured number is being scaled away and has no vote. */
+function answers (seen: Observation): SentinelAnswer[] {
+  return seen.sentinels.flatMap(({ ordinal, answer }) => answer && ordinal < seen.sentinelReplicas ? [answer] : [])
+}
+
+/**
+ * Is the only ROLE master the successor of the last one, before the sentinels say so? It must have been in the last master's
+ * stream (or be the master that we confirmed already), and nobody who may hold the office by another view may be writable.
+ */
+function isPromoted (candidate: RedisView, seen: Observation, named: string | undefined): boolean {
+  if (candidate.address === undefined || !cannotWrite(seen, named)) return false
+  const labelled = seen.redis.filter((pod) => pod.label === MASTER_ROLE && pod !== candidate)
+  if (!labelled.every(isNotWritable)) return false
+  if (seen.lastMaster?.uid === candidate.uid) return true
+  const predecessors = labelled.length > 0 ? labelled.map((pod) => pod.address) : [seen.lastMaster?.address]
+  return candidate.followed !== undefined && predecessors.includes(candidate.followed) && cannotWrite(seen, candidate.followed)
+}
+
+/** Nobody in sight who may be writable owns this address. A deleted pod carries no label, so it is out of the question. */
+function cannotWrite (seen: Observation, address: string | undefined): boolean {
+  return seen.redis.every((pod) => address === undefined || pod.address !== address || isNotWritable(pod))
+}
+
+function isNotWritable ({ process }: RedisView): boolean {
+  return process.kind === 'slave' || process.kind === 'dead'
+}
+
+type Confirmed = Extract<Verdict, { kind: 'confirmed' }>
+
+/**
+ * A second master is a zombie only when no promotion can be under way: REPLICAOF sent to a replica that was promoted a moment ago
+ * makes a replication cycle. So either every sentinel was asked after it was first seen as master, and names the other one; or its
+ * promotion, had it been one, would have been published long since.
+ */
+function demotions (seen: Observation, { by, master, address }: Confirmed): Action[] {
+  if (by !== 'Majority' || isFailingOver(seen, address)) return []
+  const unanimous = answers(seen).filter(({ named }) => named === address).length === seen.sentinelReplicas
+  const isZombie = ({ masterSince = seen.startedAt }: RedisView) =>
+    (unanimous && masterSince < seen.startedAt) || seen.startedAt - masterSince >= PUBLICATION_GRACE_MS
+  return seen.redis
+    .filter((pod) => pod !== master && pod.process.kind === 'master' && isZombie(pod))
+    .map((pod) => ({ kind: 'demote', pod, master: address, reason: 'NotNamedByMajority' }))
+}
+
+function isFailingOver (seen: Observation, address: string): boolean {
+  return answers(seen).some(({ failingOver, monitored, named }) => failingOver && monitored === address && named === address)
+}
+
+/** min-replicas-to-write keeps a new master closed until a replica follows it, and sentinel takes a second to point the others at it. */
+function repointing (seen: Observation, { by, address }: Confirmed): Action[] {
+  // A sentinel that is ahead of the majority has a reason: never pull a replica back to yesterday's master.
+  const undisputed = !isFailingOver(seen, address) && answers(seen).every(({ named }) => named === address)
+  return seen.redis.flatMap((pod) => {
+    if (pod.process.kind !== 'slave' || pod.process.master === address) return []
+    const mayRepoint = by === 'Majority' ? undisputed : cannotWrite(seen, pod.process.master)
+    return mayRepoint ? [{ kind: 'follow', pod, master: address, reason: 'FollowsAnotherMaster' } as const] : []
+  })
+}
+
+/** At no instant do two pods that may be writable carry the master label. */
+function labelling (seen: Observation, { by, master }: Confirmed): Action[] {
+  const deposed = seen.redis.filter((pod) => pod !== master && pod.label === MASTER_ROLE)
+  const replaced = (pods: RedisView[]) => pods.map((pod) => label(pod, REPLICA_ROLE, 'MasterReplaced'))
+  const crowned = master.label === MASTER_ROLE ? [] : [label(master, MASTER_ROLE, by === 'Majority' ? 'MajorityNamesIt' : 'PromotionSeen')]
+  return [
+    ...replaced(deposed.filter((pod) => !isNotWritable(pod))),
+    // kube-proxy applies changes only once a second: where it is safe, the one that clients wait for goes first.
+    ...crowned,
+    ...replaced(deposed.filter(isNotWritable)),
+    ...replicas(seen),
+  ]
+}
+
+/** Nobody is confirmed: the label stays where it is, for there is nobody better; only a surplus one goes. */
+function labellingWithoutMaster (seen: Observation): Action[] {
+  const labelled = seen.redis.filter((pod) => pod.label === MASTER_ROLE)
+  const keep = labelled.find((pod) => !isNotWritable(pod)) ?? labelled[0]
+  const surplus = labelled.filter((pod) => pod !== keep && isNotWritable(pod))
+  return [...surplus.map((pod) => label(pod, REPLICA_ROLE, 'SurplusMaster')), ...replicas(seen)]
+}
+
+function replicas (seen: Observation): Action[] {
+  return seen.redis
+    .filter((pod) => pod.process.kind === 'slave' && pod.label !== REPLICA_ROLE && pod.label !== MASTER_ROLE)
+    .map((pod) => label(pod, REPLICA_ROLE, 'ReplicaObserved'))
+}
+
+type LabelAction = Extract<Action, { kind: 'label' }>
+
+function label (pod: RedisView, role: Role, reason: LabelAction['reason']): LabelAction {
+  return { kind: 'label', pod, role, reason }
+}

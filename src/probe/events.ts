@@ -1,0 +1,63 @@
+/** Kubernetes Events on the RedisSentinel: what the probe did, or cannot do, where `kubectl describe` shows it. */
+import type { Logger } from 'pino'
+import { API_VERSION, REDIS_SENTINEL } from '../api/group.ts'
+import type { ApiClient } from './api-client.ts'
+
+export type EventReason =
+  /** The master label was given to another pod. */
+  | 'MasterChanged'
+  /** A second master that the majority does not name was made a replica. */
+  | 'ZombieDemoted'
+  /** A replica was pointed at the new master. */
+  | 'ReplicaRepointed'
+  /** For longer than a failover takes no master could be confirmed. */
+  | 'NoMaster'
+
+export interface Subject {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+}
+
+export type PublishEvent = (subject: Subject, reason: EventReason, message: string) => void
+
+const COMPONENT = 'sentinel-probe'
+const WARNINGS: readonly EventReason[] = ['ZombieDemoted', 'NoMaster']
+/** The same thing said again within this time says nothing new. */
+const SILENCE_MS = 60_000
+const DEADLINE_MS = 5000
+
+export function createEventPublisher (api: ApiClient, log: Logger, identity: string): PublishEvent {
+  const said = new Map<string, number>()
+
+  return (subject, reason, message) => {
+    const now = performance.now()
+    const key = `${subject.uid} ${reason} ${message}`
+    for (const [old, at] of said) if (now - at > SILENCE_MS) said.delete(old)
+    if (said.has(key)) return
+    said.set(key, now)
+    const body = eventOf(subject, reason, message, identity)
+    // Nothing waits for an Event: it must never delay a label.
+    api.request('POST', `/api/v1/namespaces/${subject.namespace}/events`, { body, deadlineMs: DEADLINE_MS })
+      .catch((err: unknown) => log.warn({ err, reason }, 'event not published'))
+  }
+}
+
+function eventOf ({ namespace, name, uid }: Subject, reason: EventReason, message: string, identity: string): object {
+  const time = new Date().toISOString().replace(/\.\d+/, '')
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { generateName: `${name.slice(0, 200)}-`, namespace },
+    involvedObject: { apiVersion: API_VERSION, kind: REDIS_SENTINEL.kind, namespace, name, uid },
+    reason,
+    message,
+    type: WARNINGS.includes(reason) ? 'Warning' : 'Normal',
+    source: { component: COMPONENT },
+    reportingComponent: COMPONENT,
+    reportingInstance: identity,
+    firstTimestamp: time,
+    lastTimestamp: time,
+    count: 1,
+  }
+}

@@ -1,0 +1,147 @@
+/** The open links of one cluster, kept equal to its pods; and one look through them. */
+import type { ClusterView, PodFacts } from './inventory.ts'
+import { judge } from './decide.ts'
+import type { LastMaster, Observation, Process, RedisView, SentinelView } from './observation.ts'
+import { UNKNOWN } from './process-state.ts'
+import { openRedisLink, type RedisLink, REDIS_PORT } from './redis-link.ts'
+import { openSentinelLink, SENTINEL_PORT, type SentinelLink } from './sentinel-link.ts'
+
+export interface Members {
+  /** Opens links to new pods and closes those to gone ones. */
+  readonly follow: (view: ClusterView) => void
+  /** Asks everybody and waits, but for nobody longer than a decision needs. */
+  readonly look: (view: ClusterView, lastMaster: LastMaster | undefined) => Promise<Observation>
+  readonly redisLink: (uid: string) => RedisLink | undefined
+  readonly connections: () => { redis: boolean[], sentinel: boolean[] }
+  readonly close: () => void
+}
+
+export interface MembersOptions {
+  readonly now: () => number
+  readonly onChange: () => void
+}
+
+const LOOK_DEADLINE_MS = 500
+/** Once a master is confirmed: time for the old one to say "slave", which lets its successor be labelled first. */
+const STRAGGLER_GRACE_MS = 30
+/** A question that has waited this long is answered late or never: the next look does not wait for it, its answer wakes one. */
+const SUSPECT_MS = 100
+
+type Link = Pick<RedisLink | SentinelLink, 'isOpen' | 'ask' | 'askedAt' | 'close'>
+
+export function createMembers ({ now, onChange }: MembersOptions): Members {
+  const redis = new Map<string, RedisLink>()
+  const sentinels = new Map<string, SentinelLink>()
+
+  function follow ({ facts, pods }: ClusterView): void {
+    const wanted = (component: PodFacts['component']) => facts ? pods.filter((pod) => pod.component === component) : []
+    keep(redis, wanted('redis'), (host) => openRedisLink({ host, port: REDIS_PORT, now, onChange }))
+    const masterName = facts?.masterName ?? ''
+    keep(sentinels, wanted('sentinel'), (host) => openSentinelLink({ host, port: SENTINEL_PORT, masterName, now, onChange }))
+  }
+
+  async function look (view: ClusterView, lastMaster: LastMaster | undefined): Promise<Observation> {
+    const startedAt = now()
+    const observe = () => observation(view, { redis, sentinels }, startedAt, lastMaster)
+    await ask([...redis.values(), ...sentinels.values()], now, () => judge(observe()).kind === 'confirmed')
+    return observe()
+  }
+
+  return {
+    follow,
+    look,
+    redisLink: (uid) => [...redis].find(([key]) => key.startsWith(`${uid} `))?.[1],
+    connections: () => ({ redis: openness(redis), sentinel: openness(sentinels) }),
+    close: () => { for (const link of [...redis.values(), ...sentinels.values()]) link.close() },
+  }
+}
+
+function openness (links: ReadonlyMap<string, Link>): boolean[] {
+  return [...links.values()].map((link) => link.isOpen())
+}
+
+/** One link per pod *and* IP: a pod may get another IP with its sandbox. */
+function linkKey ({ uid, ip }: PodFacts): string {
+  return `${uid} ${ip}`
+}
+
+function keep<L extends Link> (links: Map<string, L>, pods: readonly PodFacts[], open: (host: string) => L): void {
+  const wanted = new Map(pods.flatMap((pod) => pod.ip === undefined ? [] : [[linkKey(pod), pod.ip]]))
+  for (const [key, link] of links) {
+    if (wanted.has(key)) continue
+    link.close()
+    links.delete(key)
+  }
+  for (const [key, ip] of wanted) if (!links.has(key)) links.set(key, open(ip))
+}
+
+/** Resolves when all have answered, at the deadline, or a grace after `isEnough`. */
+function ask (links: readonly Link[], now: () => number, isEnough: () => boolean): Promise<void> {
+  const isSuspect = (link: Link) => now() - (link.askedAt() ?? Infinity) >= SUSPECT_MS
+  return new Promise((resolve) => {
+    let open = 0
+    let grace: NodeJS.Timeout | undefined
+    const deadline = setTimeout(finish, LOOK_DEADLINE_MS)
+
+    function finish (): void {
+      clearTimeout(deadline)
+      clearTimeout(grace)
+      resolve()
+    }
+
+    function settled (): void {
+      open -= 1
+      if (open === 0) finish()
+      else if (!grace && isEnough()) grace = setTimeout(finish, STRAGGLER_GRACE_MS)
+    }
+
+    for (const link of links) {
+      const suspect = isSuspect(link)
+      if (!suspect) open += 1
+      link.ask().then(suspect ? undefined : settled, finish)
+    }
+    if (open === 0) finish()
+  })
+}
+
+interface Links {
+  readonly redis: ReadonlyMap<string, RedisLink>
+  readonly sentinels: ReadonlyMap<string, SentinelLink>
+}
+
+function observation (view: ClusterView, links: Links, startedAt: number, lastMaster: LastMaster | undefined): Observation {
+  const of = (component: PodFacts['component']) => view.pods.filter((pod) => pod.component === component)
+  return {
+    startedAt,
+    sentinelReplicas: view.facts?.sentinelReplicas ?? Infinity,
+    redis: of('redis').map((pod) => redisView(pod, view.addressOf(pod), links.redis.get(linkKey(pod)), startedAt)),
+    sentinels: of('sentinel').map((pod) => sentinelView(pod, links.sentinels.get(linkKey(pod)), startedAt)),
+    lastMaster,
+  }
+}
+
+function redisView (pod: PodFacts, address: string | undefined, link: RedisLink | undefined, startedAt: number): RedisView {
+  const state = link?.state()
+  return {
+    pod: pod.name,
+    uid: pod.uid,
+    address,
+    label: pod.label,
+    process: processOf(pod, link, startedAt),
+    masterSince: state?.masterSince,
+    followed: state?.followed,
+  }
+}
+
+function processOf (pod: PodFacts, link: RedisLink | undefined, startedAt: number): Process {
+  const process = link?.state().process ?? UNKNOWN
+  if (process.kind === 'dead') return process
+  if (link && process.kind !== 'unknown' && link.answeredFrom() >= startedAt) return process
+  // The kubelet's word counts only while no connection stands against it: it may be older than the next process.
+  return pod.ended && !link?.isOpen() ? { kind: 'dead', cause: 'ContainerTerminated' } : UNKNOWN
+}
+
+function sentinelView ({ name, ordinal }: PodFacts, link: SentinelLink | undefined, startedAt: number): SentinelView {
+  const answer = link && link.answeredFrom() >= startedAt ? link.answer() : undefined
+  return { pod: name, ordinal, answer }
+}

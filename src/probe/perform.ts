@@ -1,0 +1,117 @@
+/** Carries out what `decide` decided on one cluster: commands at once, labels one after the other, for their order is the point. */
+import type { Logger } from 'pino'
+import { MASTER_ROLE } from '../metadata/labels.ts'
+import { type ApiClient, hasStatus } from './api-client.ts'
+import type { Action } from './decide.ts'
+import type { EventReason, PublishEvent, Subject } from './events.ts'
+import type { ClusterView, Inventory } from './inventory.ts'
+import { labelPatch } from './label-patch.ts'
+import type { Metrics } from './metrics.ts'
+import type { RedisLink } from './redis-link.ts'
+import type { KubeObject } from './reflector.ts'
+
+export interface PerformDeps {
+  readonly api: ApiClient
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly publishEvent: PublishEvent
+  readonly putPod: Inventory['putPod']
+  readonly now: () => number
+  readonly date: () => Date
+  /** Asked again before each write: a Lease that ran out in between stops the rest. */
+  readonly mayAct: () => boolean
+}
+
+export interface Target {
+  readonly view: ClusterView
+  readonly subject: Subject
+  readonly redisLink: (uid: string) => RedisLink | undefined
+}
+
+type Labelling = Extract<Action, { kind: 'label' }>
+type Command = Exclude<Action, Labelling>
+
+const PATCH_DEADLINE_MS = 2000
+
+/** Resolves to whether all of it succeeded. */
+export async function perform (actions: readonly Action[], target: Target, deps: PerformDeps): Promise<boolean> {
+  const labellings = actions.filter((action) => action.kind === 'label')
+  const commands = actions.filter((action) => action.kind !== 'label')
+  const results = await Promise.all([
+    labelInOrder(labellings, target, deps),
+    ...commands.map((action) => command(action, target, deps)),
+  ])
+  return results.every(Boolean)
+}
+
+async function labelInOrder (labellings: readonly Labelling[], target: Target, deps: PerformDeps): Promise<boolean> {
+  // A label that could not be taken away must not be given to another pod: the first failure ends the run.
+  for (const action of labellings) if (!deps.mayAct() || !await writeLabel(action, target, deps)) return false
+  return true
+}
+
+async function writeLabel (action: Labelling, target: Target, deps: PerformDeps): Promise<boolean> {
+  const { api, log, metrics, now, date, putPod } = deps
+  const { pod: { pod, uid, masterSince }, role, reason } = action
+  const facts = target.view.pods.find((candidate) => candidate.uid === uid)
+  if (!facts) return false
+  const fields = { namespace: facts.namespace, pod, role, reason }
+  try {
+    const answer = await api.request<KubeObject>('PATCH', `/api/v1/namespaces/${facts.namespace}/pods/${pod}`, {
+      body: labelPatch(facts, role, rfc3339(date())), contentType: 'application/json-patch+json', deadlineMs: PATCH_DEADLINE_MS,
+    })
+    putPod(answer)
+  } catch (err) {
+    return patchFailed(err, fields, deps)
+  }
+  metrics.patches.inc({ result: 'ok' })
+  log.info(fields, 'role label written')
+  if (role === MASTER_ROLE) {
+    if (masterSince !== undefined) metrics.labelLag.observe((now() - masterSince) / 1000)
+    metrics.masterChanges.inc({ reason })
+    announce(target, deps, 'MasterChanged', `pod ${pod} is the master now (${reason})`)
+  }
+  return true
+}
+
+function patchFailed (err: unknown, fields: object, { log, metrics }: PerformDeps): boolean {
+  // A pod that is gone carries no label: what was to be taken away is away.
+  if (hasStatus(err, 404)) {
+    metrics.patches.inc({ result: 'gone' })
+    log.info(fields, 'pod to be labelled is gone')
+    return true
+  }
+  const stale = hasStatus(err, 409, 422)
+  metrics.patches.inc({ result: stale ? 'stale' : 'error' })
+  if (stale) log.info(fields, 'role label changed meanwhile, looking again')
+  else log.warn({ ...fields, err }, 'role label not written')
+  return false
+}
+
+async function command (action: Command, target: Target, deps: PerformDeps): Promise<boolean> {
+  const { log, metrics, mayAct } = deps
+  const { kind, pod: { pod, uid }, master, reason } = action
+  const link = target.redisLink(uid)
+  if (!link || !mayAct()) return false
+  const fields = { namespace: target.subject.namespace, pod, master, reason }
+  try {
+    await (kind === 'demote' ? link.demote(master) : link.follow(master))
+  } catch (err) {
+    metrics.commands.inc({ command: kind, result: 'error' })
+    log.warn({ ...fields, command: kind, err }, 'command refused or lost')
+    return false
+  }
+  metrics.commands.inc({ command: kind, result: 'ok' })
+  log.info({ ...fields, command: kind }, 'replication changed')
+  if (kind === 'demote') announce(target, deps, 'ZombieDemoted', `pod ${pod} was a second master and follows ${master} now`)
+  else announce(target, deps, 'ReplicaRepointed', `pod ${pod} follows the new master ${master}`)
+  return true
+}
+
+function announce ({ subject }: Target, { publishEvent }: PerformDeps, reason: EventReason, message: string): void {
+  publishEvent(subject, reason, message)
+}
+
+function rfc3339 (date: Date): string {
+  return date.toISOString().replace(/\.\d+/, '')
+}

@@ -1,0 +1,77 @@
+/** The probe put together: inventory -> one loop per cluster -> patches, as long as the Lease is ours. */
+import type { Logger } from 'pino'
+import type { ApiClient } from './api-client.ts'
+import { type ClusterLoop, startClusterLoop } from './cluster-loop.ts'
+import { createEventPublisher } from './events.ts'
+import { startInventory } from './inventory.ts'
+import { keepLease } from './lease.ts'
+import { createMembers } from './members.ts'
+import { createMetrics } from './metrics.ts'
+
+export interface ProbeOptions {
+  readonly api: ApiClient
+  readonly log: Logger
+  /** Empty: all. */
+  readonly watchNamespace: string
+  readonly lease: { readonly namespace: string, readonly name: string, readonly identity: string }
+}
+
+export interface Probe {
+  readonly isReady: () => boolean
+  readonly metrics: ReturnType<typeof createMetrics>
+  /** Gives the Lease away first, so that the other probe takes over while this one still closes its connections. */
+  readonly stop: () => Promise<void>
+}
+
+export function startProbe ({ api, log, watchNamespace, lease: leaseOptions }: ProbeOptions): Probe {
+  const now = () => performance.now()
+  const loops = new Map<string, ClusterLoop>()
+  const wakeAll = () => { for (const loop of loops.values()) loop.wake() }
+
+  const lease = keepLease({ ...leaseOptions, api, log, now, onChange: wakeAll })
+  const metrics = createMetrics({
+    reports: () => [...loops.values()].flatMap((loop) => loop.report() ?? []),
+    isActive: lease.holds,
+  })
+  const inventory = startInventory({ api, log, namespace: watchNamespace, onChange })
+  const shared = {
+    api,
+    log,
+    metrics,
+    now,
+    date: () => new Date(),
+    publishEvent: createEventPublisher(api, log, leaseOptions.identity),
+    putPod: inventory.putPod,
+    // A list that is not complete could hide the very pod that still carries the label.
+    mayAct: () => lease.holds() && inventory.isSynced(),
+  }
+
+  function onChange (key: string): void {
+    const exists = inventory.view(key).facts !== undefined
+    const loop = loops.get(key)
+    if (!exists) {
+      loop?.stop()
+      loops.delete(key)
+    } else if (loop) {
+      loop.wake()
+    } else {
+      loops.set(key, startLoop(key))
+    }
+  }
+
+  function startLoop (key: string): ClusterLoop {
+    const loop: ClusterLoop = startClusterLoop({
+      ...shared, view: () => inventory.view(key), members: createMembers({ now, onChange: () => loop.wake() }),
+    })
+    loop.wake()
+    return loop
+  }
+
+  async function stop (): Promise<void> {
+    await lease.release().catch((err: unknown) => log.warn({ err }, 'lease not released'))
+    inventory.stop()
+    for (const loop of loops.values()) loop.stop()
+  }
+
+  return { isReady: inventory.isSynced, metrics, stop }
+}

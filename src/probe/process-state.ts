@@ -1,0 +1,36 @@
+/** What is known of one redis process over time. Pure: a state and what just happened give the next state. */
+import type { Process } from './observation.ts'
+
+export interface ProcessState {
+  readonly process: Process
+  readonly masterSince: number | undefined
+  readonly followed: string | undefined
+  /** When the present, unbroken series of refused connections began. */
+  readonly refusedSince: number | undefined
+}
+
+export const UNKNOWN: Process = { kind: 'unknown' }
+export const UNSEEN: ProcessState = { process: UNKNOWN, masterSince: undefined, followed: undefined, refusedSince: undefined }
+
+/** Refused once may be a listener that is being replaced; twice, this far apart, nobody listens. */
+const PROOF_OF_DEATH_MS = 20
+
+export function answered (state: ProcessState, role: Process, now: number): ProcessState {
+  return {
+    process: role,
+    masterSince: role.kind === 'master' ? state.masterSince ?? now : undefined,
+    followed: role.kind === 'slave' && role.link === 'connected' ? role.master : state.followed,
+    refusedSince: undefined,
+  }
+}
+
+/** No answer, or the connection closed: what the process is now is unknown, what it was is not forgotten. */
+export function lost (state: ProcessState): ProcessState {
+  return { ...state, process: UNKNOWN, refusedSince: undefined }
+}
+
+export function refused (state: ProcessState, now: number): ProcessState {
+  const refusedSince = state.refusedSince ?? now
+  if (now - refusedSince < PROOF_OF_DEATH_MS) return { ...state, process: UNKNOWN, refusedSince }
+  return { process: { kind: 'dead', cause: 'ConnectionRefused' }, masterSince: undefined, followed: undefined, refusedSince }
+}

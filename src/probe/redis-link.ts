@@ -1,0 +1,88 @@
+/** The probe's line to one redis process: ask ROLE, remember what it was, demote it or point it at a master. */
+import { type Connection, type Endpoint, openConnection } from './connection.ts'
+import { answered, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
+import { parseRole } from './replies.ts'
+
+export interface RedisLink {
+  readonly state: () => ProcessState
+  readonly isOpen: () => boolean
+  /** When the question was sent that `state` answers. */
+  readonly answeredFrom: () => number
+  /** When the question was sent that still waits for its answer. */
+  readonly askedAt: () => number | undefined
+  /** Asks ROLE; settles when the answer is in `state` or there is none. Never rejects. */
+  readonly ask: () => Promise<void>
+  readonly follow: (master: string) => Promise<void>
+  readonly demote: (master: string) => Promise<void>
+  readonly close: () => void
+}
+
+export interface LinkOptions extends Endpoint {
+  readonly now: () => number
+  /** Something changed that is worth a look. */
+  readonly onChange: () => void
+}
+
+export const REDIS_PORT = 6379
+
+export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): RedisLink {
+  let state = UNSEEN
+  let answeredFrom = -Infinity
+  let pending: { at: number, done: Promise<void> } | undefined
+
+  // RESP2: ROLE has the same shape in both, and HELLO would be one more round trip before it at the moment of a promotion.
+  const connection = openConnection(endpoint, 2, {
+    onOpen: () => { ask().catch(() => {}) },
+    onClose: () => change(lost(state)),
+    onRefused: () => change(refused(state, now())),
+  })
+
+  function ask (): Promise<void> {
+    if (pending) return pending.done
+    if (!connection.isOpen()) return Promise.resolve()
+    const at = now()
+    const done = askRole(at).finally(() => { pending = undefined })
+    pending = { at, done }
+    return done
+  }
+
+  async function askRole (at: number): Promise<void> {
+    try {
+      const role = parseRole(await connection.call((client) => client.role() as Promise<unknown>))
+      answeredFrom = at
+      connection.answered()
+      change(role ? answered(state, role, now()) : lost(state))
+    } catch {
+      change(lost(state))
+    }
+  }
+
+  function change (next: ProcessState): void {
+    const before = state
+    state = next
+    if (differs(before, next)) onChange()
+  }
+
+  return {
+    state: () => state,
+    isOpen: connection.isOpen,
+    answeredFrom: () => answeredFrom,
+    askedAt: () => pending?.at,
+    ask,
+    follow: async (master) => { await connection.call((client) => client.replicaof(master, REDIS_PORT)) },
+    demote: async (master) => { await connection.call((client) => demote(client, master)) },
+    close: connection.close,
+  }
+}
+
+/** REPLICAOF alone leaves the clients connected to a master that is none any more (sentinel does the same in its own MULTI). */
+async function demote (client: Connection['client'], master: string): Promise<void> {
+  const replies = await client.multi().replicaof(master, REDIS_PORT).call('CLIENT', 'KILL', 'TYPE', 'normal').exec()
+  const failed = replies?.find(([error]) => error)?.[0]
+  if (!replies || failed) throw failed ?? new Error('transaction discarded')
+}
+
+function differs (a: ProcessState, b: ProcessState): boolean {
+  if (a.process.kind !== b.process.kind) return true
+  return a.process.kind === 'slave' && b.process.kind === 'slave' && a.process.master !== b.process.master
+}

@@ -1,0 +1,153 @@
+# shellcheck shell=sh
+# Sourced by every other script here: the cluster's addresses, questions to other processes that cannot hang, and the
+# reading of their answers. Runs in dash and in busybox ash; writes nowhere but in DATA_DIR.
+# shellcheck disable=SC2034 # most variables are for the scripts that source this file
+
+CONFIG_DIR=${CONFIG_DIR:-/config}
+DATA_DIR=${DATA_DIR:-/data}
+# Not the announced address: a pod that calls its own Service needs hairpin traffic, which not every network has.
+LOCAL_ADDRESS=${LOCAL_ADDRESS:-127.0.0.1}
+ANSWERS=$DATA_DIR/.answers.$$
+WAITING=$DATA_DIR/.waiting
+CARRIAGE_RETURN=$(printf '\r')
+asked=''
+told=''
+
+# redis-server or redis-cli; valkey's own packages have no redis-* names
+program() {
+  if command -v "redis-$1" >/dev/null 2>&1; then echo "redis-$1"; else echo "valkey-$1"; fi
+}
+CLI=$(program cli)
+
+# The kubelet refreshes the file while the pod runs, so a script that waits calls this again in each round.
+load_cluster() {
+  [ -r "$CONFIG_DIR/cluster.env" ] || return 1
+  REDIS_CLI_FLAGS=''
+  # shellcheck source=/dev/null # written by the operator
+  . "$CONFIG_DIR/cluster.env"
+  ordinal=${POD_NAME##*-}
+}
+
+# entry N WORD...: the word of ordinal N, or nothing
+entry() {
+  [ $# -gt $(($1 + 1)) ] || return 0
+  shift $(($1 + 1))
+  echo "$1"
+}
+
+# without WORD WORD...: all the others
+without() {
+  rest='' left_out=$1
+  shift
+  for word in "$@"; do [ "$word" = "$left_out" ] || rest="$rest $word"; done
+  echo "$rest"
+}
+
+# listed WORD LIST
+listed() {
+  case " $2 " in *" $1 "*) [ -n "$1" ] ;; *) return 1 ;; esac
+}
+
+# Hundredths of a second since boot: a clock that costs no process and that nobody sets back.
+now() {
+  read -r uptime _ </proc/uptime
+  clock=${uptime%.*}${uptime#*.}
+}
+
+log() {
+  echo "${0##*/} ${POD_NAME}: $*" >&2
+}
+
+# One line for redis-ready.sh and for the log, there only when it changes and every ten seconds.
+waiting() {
+  now
+  if [ "$1" != "$told" ] || [ $((clock - told_at)) -ge 1000 ]; then
+    told=$1
+    told_at=$clock
+    printf 'waiting: %s\n' "$1" >"$WAITING"
+    log "waiting: $1"
+  fi
+}
+
+# PID 1 ignores a SIGTERM that it does not handle: without the trap a waiting pod takes its whole grace period to go.
+open_answers() {
+  trap 'close_answers' EXIT
+  trap 'exit 143' TERM INT
+  mkdir -p "$ANSWERS"
+}
+
+close_answers() {
+  rm -rf "$ANSWERS"
+}
+
+# ask KEY ADDRESS PORT COMMAND...: asks in the background, with the text of $commands as standard input if it is set.
+ask() {
+  key=$1 address=$2 port=$3
+  shift 3
+  # shellcheck disable=SC2086 # the flags are several words
+  "$CLI" -h "$address" -p "$port" $REDIS_CLI_FLAGS "$@" <"${commands:-/dev/null}" >"$ANSWERS/$key" 2>/dev/null &
+  asked="$asked $!"
+}
+
+# Waits for all that was asked, SECONDS at most however many do not answer. No `timeout`: that of busybox leaves an
+# orphan at each call, which redis-server as PID 1 never reaps, and redis-cli has no limit for a connection before 8.0.
+await_answers() {
+  [ -n "$asked" ] || return 0
+  # shellcheck disable=SC2086 # a list of process ids
+  (
+    trap 'kill "$nap"; wait "$nap"; exit' TERM
+    sleep "${1:-1}" &
+    nap=$!
+    wait "$nap"
+    kill -9 $asked
+  ) >/dev/null 2>&1 &
+  watchdog=$!
+  # shellcheck disable=SC2086
+  wait $asked 2>/dev/null
+  kill "$watchdog" 2>/dev/null
+  wait "$watchdog" 2>/dev/null
+  asked=''
+}
+
+# first_line KEY
+first_line() {
+  line=''
+  [ -s "$ANSWERS/$1" ] && read -r line <"$ANSWERS/$1"
+  line=${line%"$CARRIAGE_RETURN"}
+}
+
+# Reads the answer to INFO from standard input; role stays empty when there was none.
+read_info() {
+  role='' link='' master_host='' loading=0 replicas=0 offset=0 master_offset=0 keys=0 followers=''
+  while IFS=: read -r field value; do
+    value=${value%"$CARRIAGE_RETURN"}
+    case $field in
+      role) role=$value ;;
+      loading) loading=$value ;;
+      master_host) master_host=$value ;;
+      master_link_status) link=$value ;;
+      slave_repl_offset) offset=$value ;;
+      master_repl_offset) master_offset=$value ;;
+      connected_slaves) replicas=$value ;;
+      slave[0-9]*) followers="$followers $value" ;;
+      db[0-9]*) keys=1 ;;
+    esac
+  done
+}
+
+read_info_of() {
+  role=''
+  [ -s "$ANSWERS/$1" ] && read_info <"$ANSWERS/$1"
+}
+
+# Reads the answer to SENTINEL MASTER from standard input; address stays empty when there was none.
+read_master() {
+  address='' flags='' epoch=0
+  while read -r field && read -r value; do
+    case $field in
+      ip) address=$value ;;
+      flags) flags=$value ;;
+      config-epoch) epoch=$value ;;
+    esac
+  done
+}

@@ -1,0 +1,221 @@
+#!/bin/sh
+# preStop of a redis pod: hands a master over without losing an acknowledged write, and does nothing for a replica.
+# The sentinel-probe normally does the same over its open connections; this script leaves it a moment to begin, then
+# does it itself. Every step may be repeated by both. Always succeeds: SIGTERM follows in any case.
+# shellcheck disable=SC2086 # lists of addresses are split into words everywhere here
+set -u
+# shellcheck source=cluster.sh
+. "${CONFIG_DIR:-/config}/cluster.sh"
+
+LIMIT=${LIMIT:-10}
+# the output of a hook is shown nowhere, that of PID 1 is the pod's log
+HOOK_LOG=${HOOK_LOG:-/proc/1/fd/2}
+
+say() {
+  { echo "${0##*/} $POD_NAME: $*" >>"$HOOK_LOG"; } 2>/dev/null || log "$*"
+}
+
+finish() {
+  say "$@"
+  exit 0
+}
+
+# in_time SECONDS: before that point of the script, and before its own end
+in_time() {
+  now
+  [ $((clock - started)) -lt $((LIMIT * 100)) ] && [ $((clock - since)) -lt $(($1 * 100)) ]
+}
+
+step() {
+  now
+  since=$clock
+}
+
+local_ask() {
+  key=$1
+  shift
+  ask "$key" "$LOCAL_ADDRESS" "$REDIS_PORT" "$@"
+}
+
+look_at_redis() {
+  local_ask local INFO replication
+  for peer in $peers; do ask "redis-$peer" "$peer" "$REDIS_PORT" INFO replication; done
+  await_answers 1
+}
+
+still_master() {
+  read_info_of local
+  [ "$role" = master ]
+}
+
+# new: a peer that says it is master. living: how many peers answer.
+find_new_master() {
+  new='' living=0
+  for peer in $peers; do
+    read_info_of "redis-$peer"
+    [ -z "$role" ] || living=$((living + 1))
+    if [ "$role" = master ]; then new=$peer; fi
+  done
+}
+
+# chosen: the one sentinel that gets every forced failover, the lowest ordinal that answers
+look_at_sentinels() {
+  for sentinel in $sentinels; do
+    ask "sentinel-$sentinel" "$sentinel" "$SENTINEL_PORT" SENTINEL MASTER "$MASTER_NAME"
+  done
+  look_at_redis
+  chosen='' named='' begun=no
+  for sentinel in $sentinels; do
+    read_master <"$ANSWERS/sentinel-$sentinel"
+    [ -n "$address" ] || continue
+    [ -n "$chosen" ] || { chosen=$sentinel named=$address; }
+    case $flags in *failover_in_progress*) begun=yes ;; esac
+  done
+}
+
+# A lost node costs its second once, not in each look while the writes wait.
+forget_silent() {
+  for sentinel in $sentinels; do
+    [ -s "$ANSWERS/sentinel-$sentinel" ] || sentinels=$(without "$sentinel" $sentinels)
+  done
+  for peer in $peers; do
+    [ -s "$ANSWERS/redis-$peer" ] || peers=$(without "$peer" $peers)
+  done
+}
+
+# Gives the sentinel-probe 0.3 s: returns early when a handover has begun.
+let_others_begin() {
+  step
+  until [ "$begun" = yes ] || [ $((clock - since)) -ge 30 ]; do
+    sleep 0.1
+    look_at_sentinels
+    still_master || finish 'no longer the master'
+    now
+  done
+}
+
+# The sentinel chooses by figures up to ten seconds old, so every replica that answers must be a good choice.
+# level [OFFSET]: all of them follow this master, and have all of it up to OFFSET.
+level() {
+  found=0
+  for peer in $peers; do
+    read_info_of "redis-$peer"
+    [ -n "$role" ] || continue
+    [ "$role" = slave ] && [ "$link" = up ] && [ "$offset" -ge "${1:-0}" ] || return 1
+    found=$((found + 1))
+  done
+  [ "$found" -gt 0 ]
+}
+
+await_links() {
+  step
+  until level; do
+    in_time 4 || finish 'no handover: a replica is not linked'
+    sleep 0.1
+    look_at_redis
+    still_master || finish 'no longer the master'
+    find_new_master
+    [ -z "$new" ] || return 0
+  done
+}
+
+# The pause ends by itself; reads go on.
+pause_writes() {
+  now
+  local_ask pause CLIENT PAUSE $((LIMIT * 1000 - (clock - started) * 10)) WRITE
+  await_answers 1
+}
+
+resume_writes() {
+  local_ask resume CLIENT UNPAUSE
+  await_answers 1
+}
+
+await_offsets() {
+  step
+  while :; do
+    look_at_redis
+    still_master || finish 'no longer the master'
+    level "$master_offset" && return
+    find_new_master
+    [ -z "$new" ] || return 0
+    in_time 2 || { resume_writes && finish 'no handover: a replica lags'; }
+    sleep 0.02
+  done
+}
+
+# Right after a failover the sentinel has no figures of the replicas yet and answers NOGOODSLAVE: try again.
+force_failover() {
+  step
+  while :; do
+    ask failover "$chosen" "$SENTINEL_PORT" SENTINEL FAILOVER "$MASTER_NAME"
+    await_answers 1
+    first_line failover
+    case $line in OK | *INPROG*) return ;; esac
+    in_time 2 || { resume_writes && finish "no handover: $chosen answers ${line:-nothing}"; }
+    sleep 0.1
+  done
+}
+
+# Not resumed when it takes too long: what was accepted may still happen, and then each write here is lost.
+await_promotion() {
+  step
+  until [ -n "$new" ]; do
+    look_at_redis
+    still_master || finish 'handed over by somebody else'
+    find_new_master
+    in_time 6 || finish 'no promotion in time'
+    [ -n "$new" ] || sleep 0.02
+  done
+}
+
+# Before the paused writes go on: they get READONLY, and their connections are closed so that clients look again.
+become_replica() {
+  commands=$ANSWERS/commands
+  printf 'MULTI\nREPLICAOF %s %s\nCLIENT UNPAUSE\nCLIENT KILL TYPE normal\nEXEC\n' "$new" "$REDIS_PORT" >"$commands"
+  local_ask demote
+  commands=''
+  await_answers 1
+}
+
+# While this pod is the only replica of the new master, min-replicas-to-write would stop the writes with it.
+await_other_replica() {
+  step
+  while in_time 4; do
+    ask new "$new" "$REDIS_PORT" INFO replication
+    await_answers 1
+    read_info_of new
+    for follower in $followers; do
+      case $follower in "ip=$me,"*) ;; *state=online*) return ;; esac
+    done
+    sleep 0.1
+  done
+}
+
+now
+started=$clock since=$clock
+load_cluster || finish 'no cluster.env'
+me=$(entry "$ordinal" $REDIS_ADDRESSES)
+peers=$(without "$me" $REDIS_ADDRESSES)
+sentinels=$SENTINEL_ADDRESSES
+open_answers
+
+local_ask local INFO replication
+await_answers 1
+still_master || exit 0
+[ "$replicas" -gt 0 ] || finish 'no handover: no replica'
+
+look_at_sentinels
+forget_silent
+let_others_begin
+[ -n "$chosen" ] || finish 'no handover: no sentinel answers'
+find_new_master
+if [ -z "$new" ] && [ "$named" = "$me" ]; then
+  [ "$begun" = yes ] || await_links
+  [ -n "$new" ] || { pause_writes && await_offsets; }
+  [ -n "$new" ] || [ "$begun" = yes ] || force_failover
+fi
+await_promotion
+become_replica
+say "handed over to $new"
+[ "$living" -lt 2 ] || await_other_replica

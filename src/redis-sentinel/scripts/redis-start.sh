@@ -1,0 +1,213 @@
+#!/bin/sh
+# Starts the redis of one pod as the right role. It looks at all sentinels and all other redis pods, decides, and looks
+# again while it cannot be sure: no pod decides alone to be master, and an empty data set never replaces a full one.
+set -u
+# shellcheck source=cluster.sh
+. "${CONFIG_DIR:-/config}/cluster.sh"
+
+# A peer that does not answer is given this long at the first bootstrap (seconds), in case its volume holds old data.
+BOOTSTRAP_WAIT=${BOOTSTRAP_WAIT:-3}
+# A named master with data gives the others this long to answer, less than the sentinels take to act.
+RESUME_WAIT=${RESUME_WAIT:-2}
+# After this long without a replica that the sentinels can promote, a pod with data serves it.
+HANDOVER_LIMIT=${HANDOVER_LIMIT:-60}
+
+look() {
+  for sentinel in $SENTINEL_ADDRESSES; do
+    ask "sentinel-$sentinel" "$sentinel" "$SENTINEL_PORT" SENTINEL GET-MASTER-ADDR-BY-NAME "$MASTER_NAME"
+  done
+  for peer in $REDIS_ADDRESSES; do
+    [ "$peer" = "$me" ] || ask "redis-$peer" "$peer" "$REDIS_PORT" INFO
+  done
+  await_answers 1
+  read_votes
+  read_peers
+}
+
+# agreed: the address that a majority of all configured sentinels names. chosen: the sentinel that gets every forced
+# failover, because two that are forced 0.3 s apart promote two masters.
+read_votes() {
+  sentinels=0 answered=0 votes='' chosen='' chosen_names='' agreed=''
+  for sentinel in $SENTINEL_ADDRESSES; do
+    sentinels=$((sentinels + 1))
+    first_line "sentinel-$sentinel"
+    # an error text or a foreign address is no vote
+    listed "$line" "$REDIS_ADDRESSES" || continue
+    answered=$((answered + 1))
+    votes="$votes $line"
+    [ -n "$chosen" ] || { chosen=$sentinel chosen_names=$line; }
+  done
+  for candidate in $REDIS_ADDRESSES; do
+    count=0
+    for vote in $votes; do [ "$vote" = "$candidate" ] && count=$((count + 1)); done
+    [ $((count * 2)) -gt "$sentinels" ] && agreed=$candidate
+  done
+}
+
+# live: replicas that were in the replication stream since their own start. A replica that has restarted as well, or
+# never synchronized, reports an offset of 0 or 1.
+read_peers() {
+  silent='' masters='' followed='' live='' filled=''
+  for peer in $REDIS_ADDRESSES; do
+    [ "$peer" = "$me" ] && continue
+    read_info_of "redis-$peer"
+    case $role in
+      master)
+        masters="$masters $peer"
+        [ "$replicas" -gt 0 ] && followed="$followed $peer"
+        ;;
+      slave) [ "$offset" -gt 1 ] && live="$live $peer" replicas_seen="$replicas_seen $peer" ;;
+      *) silent="$silent $peer" && continue ;;
+    esac
+    if [ "$keys" = 1 ] || [ "$loading" = 1 ]; then filled="$filled $peer"; fi
+  done
+}
+
+# Redis reads either the append only files or dump.rdb, never both. The base that a new redis writes at its first start
+# is an empty one of about 90 bytes; any later base has been through a synchronization.
+holds_data() {
+  if ! grep -q '^appendonly yes' "$CONFIG_DIR/redis.conf"; then
+    [ -s "$DATA_DIR/dump.rdb" ]
+    return
+  fi
+  [ -s "$DATA_DIR/appendonly.aof" ] && return
+  for file in "$DATA_DIR"/appendonlydir/*.aof "$DATA_DIR"/appendonlydir/*.rdb; do
+    case $file in
+      *.1.base.rdb) [ -s "$file" ] && [ "$(wc -c <"$file")" -gt 160 ] && return ;;
+      *) [ -s "$file" ] && return ;;
+    esac
+  done
+  return 1
+}
+
+# Nobody has ever seen a master of this cluster, and this volume is new.
+is_new() {
+  [ -z "$LAST_MASTER" ] && [ ! -e "$DATA_DIR/.seen" ] && ! holds_data
+}
+
+elapsed() {
+  now
+  [ $((clock - started)) -ge $(($1 * 100)) ]
+}
+
+decide() {
+  decision='wait'
+  if [ -z "$agreed" ]; then
+    decide_without_majority
+  elif [ "$agreed" != "$me" ]; then
+    # also when that one is down: the sentinels then repoint this replica
+    decision=replica target=$agreed
+  elif [ -n "$masters" ]; then
+    decide_between_masters
+  elif [ -n "$live" ] || { [ -n "$filled" ] && ! holds_data; }; then
+    decide_handover
+  elif [ -z "$silent" ]; then
+    decision=master
+  elif holds_data; then
+    # not for long: the sentinels would promote one that did start, however old its data is
+    reason="$me is named master, but does not know about the data of$silent"
+    elapsed "$RESUME_WAIT" && decision=master
+  else
+    reason="$me is named master and has no data, but those that do not answer may have it:$silent"
+    is_new && elapsed "$BOOTSTRAP_WAIT" && decision=master
+  fi
+}
+
+# Without a majority only a master that somebody else believes in is followed, since a lonely one may be a former
+# master that comes back from a partition with old data.
+decide_without_majority() {
+  trusted=''
+  for master in $masters; do
+    listed "$master" "$votes" && trusted="$trusted $master"
+  done
+  [ -n "$trusted" ] || trusted=$followed
+  [ -n "$trusted" ] || { listed "$LAST_MASTER" "$masters" && trusted=" $LAST_MASTER"; }
+  [ -n "$trusted" ] || holds_data || trusted=$masters
+  case $trusted in
+    '') ;;
+    ' '*' '*) reason="several masters and no majority of the sentinels:$trusted" && return ;;
+    *) decision=replica target=${trusted# } && return ;;
+  esac
+  reason="$answered of $sentinels sentinels answer without a majority, redis with data:${filled:- none}, silent:${silent:- none}"
+  decide_bootstrap
+}
+
+decide_bootstrap() {
+  first=${REDIS_ADDRESSES%% *}
+  is_new && [ -z "$masters$live$filled" ] || return 0
+  for vote in $votes; do [ "$vote" = "$first" ] || return 0; done
+  if [ "$me" != "$first" ]; then
+    decision=replica target=$first
+  elif [ -z "$silent" ] || elapsed "$BOOTSTRAP_WAIT"; then
+    decision=master
+  fi
+}
+
+# The sentinels publish a promotion about a second after it. Until one does, the other master may as well be a former
+# one with old data: wait for them, unless this script itself has seen it as a replica before.
+decide_between_masters() {
+  reason="$me is named master, but another one says it is:$masters"
+  for master in $masters; do
+    if listed "$master" "$votes $replicas_seen"; then decision=replica target=$master; fi
+  done
+}
+
+# This pod was the master and has restarted: it never resumes while a replica has the data.
+decide_handover() {
+  decision=handover
+  reason="$me has restarted as the named master, the data is at${live:-$filled}"
+  holds_data && elapsed "$HANDOVER_LIMIT" && decision=master
+}
+
+# The sentinel that accepted a failover once is the only one to be asked again, unless it has been silent for long.
+hand_over() {
+  now
+  if [ "$chosen" != "${accepted:-$chosen}" ] && [ $((clock - accepted_at)) -lt 1000 ]; then return; fi
+  # its own view, younger than the majority's: a failover of the new, living master would lose writes
+  [ "$chosen_names" = "$me" ] || return 0
+  ask failover "$chosen" "$SENTINEL_PORT" SENTINEL FAILOVER "$MASTER_NAME"
+  await_answers 1
+  first_line failover
+  log "SENTINEL FAILOVER at $chosen: $line"
+  case $line in OK | *INPROG*) accepted=$chosen accepted_at=$clock ;; esac
+}
+
+# start ROLE [MASTER]
+start() {
+  cat "$CONFIG_DIR/redis.conf" >"$DATA_DIR/redis.conf" || exit 1
+  {
+    echo
+    echo "replica-announce-ip $me"
+    echo "replica-announce-port $REDIS_PORT"
+    [ "$1" = master ] || echo "replicaof $2 $REDIS_PORT"
+  } >>"$DATA_DIR/redis.conf"
+  # .seen: this volume has served once. .synced: says redis-ready.sh, of the process that runs now.
+  : >"$DATA_DIR/.seen"
+  rm -f "$WAITING" "$DATA_DIR/.synced"
+  close_answers
+  log "starts as $*"
+  exec "$(program server)" "$DATA_DIR/redis.conf"
+}
+
+rm -rf "$WAITING" "$DATA_DIR"/.answers.*
+open_answers
+now
+started=$clock replicas_seen=''
+while :; do
+  load_cluster || exit 1
+  # shellcheck disable=SC2086 # a list
+  me=$(entry "$ordinal" $REDIS_ADDRESSES)
+  if [ -z "$me" ]; then
+    decision='wait' reason="no address for ordinal $ordinal in cluster.env yet"
+  else
+    look
+    decide
+  fi
+  case $decision in
+    master) start master ;;
+    replica) start replica "$target" ;;
+    handover) hand_over ;;
+  esac
+  waiting "$reason"
+  sleep 0.1
+done

@@ -1,0 +1,48 @@
+// The fixed point on a real API server: a hook that is asked again answers what is there already.
+import t from 'tap'
+import { apply, eventually, kubectl, namespace, ready, redis, redisSentinel } from './fixture.ts'
+
+const NAMESPACE = 'steady'
+
+t.before(async () => {
+  await namespace(NAMESPACE)
+  await apply(redis(NAMESPACE, 'one'), redisSentinel(NAMESPACE, 'many'))
+  await ready(NAMESPACE, 'redis/one')
+  await ready(NAMESPACE, 'redissentinel/many')
+})
+t.teardown(async () => kubectl('delete', 'namespace', NAMESPACE, '--wait=false'))
+
+/** Writes that a hook's answer can cause, as the API server counts them; a write that changes nothing counts too. */
+async function writes (): Promise<number> {
+  const resources = 'services|configmaps|statefulsets|poddisruptionbudgets|redis|redissentinels'
+  const line = new RegExp(`^apiserver_request_total\\{.*resource="(${resources})".*\\} (\\d+)$`)
+  const metrics = await kubectl('get', '--raw', '/metrics')
+  return metrics.split('\n').reduce((sum, text) => {
+    const [, resource = '', count] = line.exec(text) ?? []
+    if (!count || !/verb="(POST|PUT|PATCH|APPLY|DELETE)"/.test(text)) return sum
+    // the controllers of Kubernetes write the status of StatefulSets and budgets: not ours
+    return /subresource="status"/.test(text) && !resource.startsWith('redis') ? sum : sum + Number(count)
+  }, 0)
+}
+
+/** How often the hooks were asked to sync, by all webhook pods together. */
+async function syncs (): Promise<number> {
+  const addresses = (await kubectl('-n', 'redis-operator', 'get', 'pods', '-l', 'app.kubernetes.io/component=webhook', '-o', 'jsonpath={.items[*].status.podIP}')).split(' ')
+  const texts = await Promise.all(addresses.map(async (address) => (await fetch(`http://${address}:9090/metrics`)).text()))
+  const counts = texts.flatMap((text) => [...text.matchAll(/^redis_operator_hook_requests_total\{hook="[\w-]+\/sync",code="200"\} (\d+)/gm)])
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0)
+}
+
+t.test('a settled parent that is synced again causes no write', async (t) => {
+  // settled: two readings with syncs between them that agree
+  let before = await writes()
+  for (let round = 1; round <= 3; round++) {
+    const asked = await syncs()
+    await kubectl('-n', NAMESPACE, 'annotate', '--overwrite', 'redis/one', 'redissentinel/many', `touched=${round}`)
+    await eventually('both parents are synced again', syncs, (count) => count >= asked + 2)
+    const after = await writes()
+    t.comment(`round ${round}: ${after - before} writes, 2 of them the annotations`)
+    if (round === 3) t.equal(after - before, 2, 'only the two annotations were written')
+    before = after
+  }
+})

@@ -1,0 +1,28 @@
+// Volume claims instead of hostPath: data outlives the CR, and nothing else does.
+import t from 'tap'
+import { apply, eventually, kubectl, namespace, ready, redis, redisCli, serviceAddress } from './fixture.ts'
+
+const NAMESPACE = 'volumes'
+
+t.before(async () => namespace(NAMESPACE))
+t.teardown(async () => kubectl('delete', 'namespace', NAMESPACE, '--wait=false'))
+
+t.test('a Redis without hostPath keeps its data in a claim that outlives the CR', async (t) => {
+  await apply(redis(NAMESPACE, 'kept', { exporter: { enable: true } }))
+  await ready(NAMESPACE, 'redis/kept')
+  t.equal(await redisCli(await serviceAddress(NAMESPACE, 'kept-svc'), 6379, 'SET', 'k', 'v'), 'OK')
+
+  const exporter = await serviceAddress(NAMESPACE, 'kept-exporter')
+  const metrics = await eventually('the exporter answers', async () => (await fetch(`http://${exporter}:9121/metrics`)).text(), (text) => /^redis_up 1$/m.test(text))
+  t.match(metrics, /redis_up 1/, 'the exporter sees Redis')
+
+  await kubectl('-n', NAMESPACE, 'delete', 'redis', 'kept')
+  const left = await eventually('only the claim is left',
+    () => kubectl('-n', NAMESPACE, 'get', 'all,configmaps,pdb,pvc', '-l', 'name=kept', '-o', 'name'),
+    (text) => !/^(pod|service|statefulset|configmap|poddisruptionbudget)/m.test(text))
+  t.equal(left, 'persistentvolumeclaim/data-kept-redis-0')
+
+  await apply(redis(NAMESPACE, 'kept', {}))
+  await ready(NAMESPACE, 'redis/kept')
+  t.equal(await redisCli(await serviceAddress(NAMESPACE, 'kept-svc'), 6379, 'GET', 'k'), 'v', 'a CR of the same name finds its data again')
+})
