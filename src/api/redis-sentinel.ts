@@ -23,7 +23,7 @@ export const RedisSentinelSpec = z.object({
   masterNodePort: NodePort.optional().describe('Port on every node that leads to the master (read and write).'),
   nodePort: NodePort.optional().describe('Port on every node that leads to the replicas (read only).'),
   sentinelNodePort: NodePort.optional().describe('Port on every node that leads to the sentinels.'),
-  storage: Storage.prefault({}).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
+  storage: Storage.prefault({ size: '1Gi' }).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
   exporter: Exporter.optional(),
   masterName: z.string().min(1).max(63).regex(/^[A-Za-z0-9._-]+$/, 'must hold only letters, digits, ".", "_" and "-"').default('mymaster')
     .describe('Name by which clients ask the sentinels for the master.')

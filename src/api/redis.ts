@@ -5,7 +5,7 @@ import { commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Sto
 export const RedisSpec = z.object({
   image: Image.default('redis:7.0').describe('Image of Redis (or Valkey): the official ones, Debian or Alpine.'),
   nodePort: NodePort.optional().describe('Port on every node that leads to Redis. Without it the Service is reachable inside the cluster only.'),
-  storage: Storage.prefault({}).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
+  storage: Storage.prefault({ size: '1Gi' }).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
   exporter: Exporter.optional(),
 }).describe('What the user wants.')
 export type RedisSpec = z.infer<typeof RedisSpec>
