@@ -2,7 +2,8 @@
 # Debian packages: only what is missing is installed, by apt-get.
 
 PACKAGES="containerd runc containernetworking-plugins iptables nftables conntrack socat ethtool kmod iproute2 openssl
-  procps util-linux buildah netavark debootstrap gcc libc6-dev jq curl iputils-ping redis-tools"
+  procps util-linux buildah netavark debootstrap gcc libc6-dev jq curl iputils-ping redis-tools
+  redis-server busybox shellcheck"
 
 missing_packages() {
   local p

@@ -1,0 +1,88 @@
+# make help lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+IMAGE ?= redis-operator:0.1.0
+
+UNIT := test/*.test.ts test/{api,crd,embedded,hook,metadata,operator,probe,redis,redis-sentinel}/*.test.ts
+LAB := test/lab/*.test.ts
+CLUSTER := test/cluster/*.test.ts
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# What ran last is older than what it was made from: npm again.
+node_modules/.ready: package.json package-lock.json .npmrc
+	@echo 'installing npm packages'
+	@npm ci --loglevel=error
+	@touch $@
+
+.PHONY: deps
+deps: node_modules/.ready ## npm and Debian packages that the tests need
+	@local/packages
+
+.PHONY: demo
+demo: node_modules/.ready ## from nothing to both samples on a real Kubernetes, with timings
+	@npx tsx local/demo.ts
+
+.PHONY: test
+test: deps ## everything that CI runs
+	@local/stages lint typecheck build unused unit lab cluster-test
+
+.PHONY: lint
+lint: node_modules/.ready ## eslint and shellcheck
+	@npx eslint --max-warnings=0 .
+	@cd src/redis-sentinel/scripts && shellcheck -s sh ./*.sh
+	@cd local && shellcheck -x cluster images packages stages lib/*.sh ../.ci/run
+
+.PHONY: typecheck
+typecheck: node_modules/.ready ## tsc, strict
+	@npx tsc
+
+.PHONY: unused
+unused: node_modules/.ready ## files, exports and packages that nobody uses
+	@npx knip
+
+.PHONY: build
+build: node_modules/.ready ## src -> dist
+	@rm -rf dist
+	@npm run -s build
+
+.PHONY: unit
+unit: node_modules/.ready ## unit and contract tests, with coverage
+	@npx tap $(UNIT)
+
+.PHONY: lab
+lab: node_modules/.ready ## the pods' scripts against real redis-server and redis-sentinel processes
+	@npx tap --disable-coverage --jobs=2 --timeout=300 $(LAB)
+
+.PHONY: cluster-test
+cluster-test: node_modules/.ready ## the whole on a real Kubernetes; METACONTROLLER_BIN names a real Metacontroller
+	@npx tsx local/with-cluster.ts npx tap --disable-coverage --jobs=1 --timeout=900 $(CLUSTER)
+
+.PHONY: generate
+generate: node_modules/.ready ## CRDs and embedded scripts from their sources
+	@npm run -s generate
+
+.PHONY: docker-build
+docker-build: ## the operator's image with Docker
+	docker build -t $(IMAGE) .
+
+.PHONY: deploy
+deploy: ## CRDs, webhook, probe and CompositeControllers into the cluster of KUBECONFIG (Metacontroller must be there)
+	kubectl apply --server-side -k manifests/crds
+	kubectl wait --for=condition=Established --timeout=60s crd/redis.cache.iguochan.io crd/redissentinels.cache.iguochan.io
+	kubectl apply --server-side -k manifests
+
+.PHONY: undeploy
+undeploy: ## all of it out again; refuses while there are Redis or RedisSentinel objects
+	@left=$$(kubectl get redis,redissentinels --all-namespaces -o name 2>/dev/null); \
+	  [ -z "$$left" ] || { echo "delete these first: $$left" >&2; exit 1; }
+	kubectl delete --ignore-not-found -k metacontroller
+	kubectl delete --ignore-not-found -k manifests
+
+.PHONY: bench
+bench: ## benchmarks (later releases)
+	@echo 'no benchmark yet: see docs/'
