@@ -36,7 +36,8 @@ export type Storage = z.infer<typeof Storage>
 export const Exporter = z.object({
   enable: z.boolean().default(false).describe('Run a Prometheus exporter beside each Redis.'),
   image: Image.default('oliver006/redis_exporter:v1.50.0').describe('Image of the exporter.'),
-  port: z.int().min(1).max(65535).default(9121).describe('Port that the exporter listens on.'),
+  port: z.int().min(1).max(65535).default(9121).describe('Port that the exporter listens on; not 6379, which is Redis\' own.')
+    .meta({ 'x-kubernetes-validations': [{ rule: 'self != 6379', message: 'exporter.port cannot be 6379: Redis itself listens there' }] }),
   resources: Resources.optional(),
 }).describe('Prometheus exporter sidecar.')
 export type Exporter = z.infer<typeof Exporter>

@@ -9,11 +9,6 @@ const differ = (a: string, b: string): CelRule => ({
 
 const DIFFERENT_PORTS = [differ('masterNodePort', 'nodePort'), differ('masterNodePort', 'sentinelNodePort'), differ('nodePort', 'sentinelNodePort')]
 
-const QUORUM_RULE: CelRule = {
-  rule: '!has(self.quorum) || self.quorum <= self.sentinelReplicas',
-  message: 'quorum cannot be more than sentinelReplicas: no failover could ever be agreed on',
-}
-
 export const RedisSentinelSpec = z.object({
   image: Image.default('redis:7.0').describe('Image of Redis (or Valkey): the official ones, Debian or Alpine.'),
   sentinelImage: Image.default('redis:7.0').describe('Image of the sentinels.'),
@@ -35,7 +30,7 @@ export const RedisSentinelSpec = z.object({
   failoverTimeout: z.int().min(1000).max(3600000).default(10000)
     .describe('Bound on the steps of a failover; twice this must pass before a failed one is tried again, in milliseconds.'),
 }).describe('What the user wants.')
-  .meta({ 'x-kubernetes-validations': [...DIFFERENT_PORTS, QUORUM_RULE] })
+  .meta({ 'x-kubernetes-validations': DIFFERENT_PORTS })
 export type RedisSentinelSpec = z.infer<typeof RedisSentinelSpec>
 
 const ready = (what: string) => z.string().max(16).optional().describe(`Ready and wanted ${what}, as "3/3".`)

@@ -13,6 +13,7 @@ const REFUSED: readonly [string, object, RegExp][] = [
   ['a relative hostPath', redis(NAMESPACE, 'a', { storage: { hostPath: 'data' } }), /storage\.hostPath/],
   ['a hostPath that climbs', redis(NAMESPACE, 'a', { storage: { hostPath: '/data/../etc' } }), /hostPath must not contain/],
   ['hostPath and a storage class', redis(NAMESPACE, 'a', { storage: { hostPath: '/data', storageClassName: 'standard' } }), /exclude each other/],
+  ['an exporter on the port of Redis', redis(NAMESPACE, 'a', { exporter: { port: 6379 } }), /exporter\.port cannot be 6379/],
   ['a name that no Service can have', redis(NAMESPACE, 'a.b', {}), /metadata\.name must start with a letter/],
   ['an unknown field', redis(NAMESPACE, 'a', { replicas: 3 }), /unknown field "spec\.replicas"/],
   ['a wrong type', redisSentinel(NAMESPACE, 'a', { redisReplicas: 'three' }), /redisReplicas.*integer/],

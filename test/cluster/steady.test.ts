@@ -46,3 +46,17 @@ t.test('a settled parent that is synced again causes no write', async (t) => {
     before = after
   }
 })
+
+t.test('an invalid spec is a condition, and what runs goes on running', async (t) => {
+  const pods = () => kubectl('-n', NAMESPACE, 'get', 'pods', '-l', 'name=many', '-o', 'jsonpath={.items[*].metadata.uid}')
+  const field = (path: string) => kubectl('-n', NAMESPACE, 'get', 'rss', 'many', '-o', `jsonpath=${path}`)
+  const before = await pods()
+  await apply(redisSentinel(NAMESPACE, 'many', { quorum: 7 }))
+  await kubectl('-n', NAMESPACE, 'wait', '--for=condition=SpecValid=False', '--timeout=60s', 'rss/many')
+  t.equal(await field('{.status.phase}'), 'Error')
+  t.match(await field('{.status.conditions[?(@.type=="SpecValid")].message}'), /quorum 7 is more than the 3 sentinels.*last valid spec stays/)
+  t.equal(await pods(), before, 'the same pods run')
+  await apply(redisSentinel(NAMESPACE, 'many'))
+  await ready(NAMESPACE, 'redissentinel/many')
+  t.equal(await pods(), before, 'and still do when it is corrected')
+})
