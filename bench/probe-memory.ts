@@ -17,15 +17,17 @@ const address = (cluster: number, last: number) => `127.${1 + Math.floor(cluster
 const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`
 const array = (...parts: string[]) => `*${parts.length}\r\n${parts.join('')}`
 
+const subscribed = (pattern: string, at: number) => `>3\r\n${bulk('psubscribe')}${bulk(pattern)}:${at + 1}\r\n`
+
 function reply (line: string, socket: Socket): string {
   const here = socket.localAddress ?? ''
   const master = here.replace(/\.\d+$/, '.10')
+  if (/psubscribe/i.test(line)) return line.split('\r\n').slice(4).filter((word) => /^[+-]/.test(word)).map(subscribed).join('')
   if (/role/i.test(line)) {
     return here === master ? array(bulk('master'), ':1\r\n', '*0\r\n') : array(bulk('slave'), bulk(master), ':6379\r\n', bulk('connected'), ':1\r\n')
   }
   if (/get-master-addr/i.test(line)) return array(bulk(master), bulk('6379'))
   if (/sentinel/i.test(line)) return array(bulk('ip'), bulk(master), bulk('flags'), bulk('master'), bulk('config-epoch'), bulk('1'))
-  if (/psubscribe/i.test(line)) return ''
   if (/hello/i.test(line)) return '%1\r\n' + bulk('proto') + ':3\r\n'
   return '+OK\r\n'
 }

@@ -6,7 +6,7 @@ import { execa } from 'execa'
 import { say } from './terminal.ts'
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
-export const IMAGE = 'redis-operator:0.1.0'
+const IMAGE = 'redis-operator:0.1.0'
 
 export interface Cluster {
   readonly flavour: 'given' | 'kind' | 'local'

@@ -28,9 +28,9 @@ const Controller = z.looseObject({
 })
 export type Controller = z.infer<typeof Controller>
 
-export const syncRequest = <P extends z.ZodType>(parent: P) =>
+const syncRequest = <P extends z.ZodType>(parent: P) =>
   z.object({ controller: Controller, parent, children: Groups, related: Groups.nullish(), finalizing: z.boolean().default(false) })
-export const customizeRequest = <P extends z.ZodType>(parent: P) => z.object({ controller: Controller, parent })
+const customizeRequest = <P extends z.ZodType>(parent: P) => z.object({ controller: Controller, parent })
 
 export const RedisSyncRequest = syncRequest(Redis)
 export const RedisSentinelSyncRequest = syncRequest(RedisSentinel)

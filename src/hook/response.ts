@@ -8,7 +8,7 @@ export interface SyncResponse {
   readonly resyncAfterSeconds?: number
 }
 
-export interface RelatedRule {
+interface RelatedRule {
   readonly apiVersion: string
   readonly resource: string
   readonly namespace: string

@@ -15,22 +15,24 @@ export interface ApiClient {
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH'
 
-export interface RequestOptions {
+interface RequestOptions {
   readonly deadlineMs: number
   readonly body?: unknown
   readonly contentType?: string
+  /** Asked when the request's turn comes: what was right when it was queued may not be right any more. */
+  readonly mayStart?: () => boolean
 }
 
-export interface StreamOptions {
+interface StreamOptions {
   readonly deadlineMs: number
   readonly signal: AbortSignal
 }
 
-export interface ApiError extends Error {
+interface ApiError extends Error {
   readonly status: number
 }
 
-export function isApiError (error: unknown): error is ApiError {
+function isApiError (error: unknown): error is ApiError {
   return error instanceof Error && typeof (error as Partial<ApiError>).status === 'number'
 }
 
@@ -39,13 +41,15 @@ export function hasStatus (error: unknown, ...statuses: number[]): boolean {
 }
 
 const KEEPALIVE_MS = 10_000
+/** Requests under way at once; the rest queue, and their deadline begins when their turn comes. */
+const MAX_REQUESTS = 32
 const MAX_ERROR_BODY = 4096
 
 export function createApiClient (credentials: Credentials): ApiClient {
   const { server, ca, cert, key } = credentials
   const secure = server.startsWith('https:')
   const tls = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }
-  const settings = { keepAlive: true, keepAliveMsecs: KEEPALIVE_MS, maxSockets: 32 }
+  const settings = { keepAlive: true, keepAliveMsecs: KEEPALIVE_MS }
   const agent = secure ? new https.Agent({ ...settings, ...tls }) : new http.Agent(settings)
 
   async function open (method: Method, path: string, body: Body | undefined, signal: AbortSignal): Promise<http.IncomingMessage> {
@@ -63,20 +67,39 @@ export function createApiClient (credentials: Credentials): ApiClient {
     })
   }
 
+  const inTurn = queue(MAX_REQUESTS)
   return {
-    request: async <Reply>(method: Method, path: string, { deadlineMs, body, contentType = 'application/json' }: RequestOptions) => {
+    request: <Reply>(method: Method, path: string, options: RequestOptions) => inTurn(async () => {
+      const { deadlineMs, body, contentType = 'application/json', mayStart } = options
+      if (mayStart && !mayStart()) throw new Error('request overtaken while it was queued')
       const sent = body === undefined ? undefined : { text: JSON.stringify(body), type: contentType }
       const response = await open(method, path, sent, AbortSignal.timeout(deadlineMs))
       const text = await readText(response)
       if (!isSuccess(response)) throw apiError(response, text)
       return JSON.parse(text) as Reply
-    },
+    }),
     stream: async (path, onLine, { deadlineMs, signal }) => {
       const response = await open('GET', path, undefined, AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]))
       if (!isSuccess(response)) throw apiError(response, await readText(response))
       await readLines(response, onLine)
     },
     close: () => agent.destroy(),
+  }
+}
+
+function queue (limit: number): <Value>(task: () => Promise<Value>) => Promise<Value> {
+  const waiting: (() => void)[] = []
+  let running = 0
+  return async (task) => {
+    if (running < limit) running += 1
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await task()
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else running -= 1
+    }
   }
 }
 

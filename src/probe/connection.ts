@@ -4,8 +4,8 @@
  */
 import { Redis } from 'ioredis'
 
-export const CONNECT_DEADLINE_MS = 1000
-export const COMMAND_DEADLINE_MS = 1000
+const CONNECT_DEADLINE_MS = 1000
+const COMMAND_DEADLINE_MS = 1000
 /** After this, `end()` on a half-open socket has waited long enough for the other side's FIN. */
 const DISCONNECT_DEADLINE_MS = 50
 const KEEPALIVE_MS = 5000

@@ -11,8 +11,10 @@ const config = parseConfig(process.env)
 const log = pino({ level: config.LOG_LEVEL, name: 'sentinel-probe' })
 const credentials = await loadCredentials(process.env)
 const api = createApiClient(credentials)
+const leaseApi = createApiClient(credentials)
 const probe = startProbe({
   api,
+  leaseApi,
   log,
   watchNamespace: config.WATCH_NAMESPACE,
   lease: { namespace: config.POD_NAMESPACE ?? credentials.namespace, name: config.LEASE_NAME, identity: config.POD_NAME },
@@ -30,4 +32,5 @@ async function stop (signal: string): Promise<void> {
   server.close()
   server.closeAllConnections()
   api.close()
+  leaseApi.close()
 }

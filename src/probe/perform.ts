@@ -58,19 +58,25 @@ async function writeLabel (action: Labelling, target: Target, deps: PerformDeps)
   const fields = { namespace: facts.namespace, pod, role, reason }
   try {
     const answer = await api.request<KubeObject>('PATCH', `/api/v1/namespaces/${facts.namespace}/pods/${pod}`, {
-      body: labelPatch(facts, role, rfc3339(date())), contentType: 'application/json-patch+json', deadlineMs: PATCH_DEADLINE_MS,
+      body: labelPatch(facts, role, rfc3339(date())),
+      contentType: 'application/json-patch+json',
+      deadlineMs: PATCH_DEADLINE_MS,
+      mayStart: deps.mayAct,
     })
     putPod(answer)
   } catch (err) {
     return patchFailed(err, fields, deps)
   }
   metrics.patches.inc({ result: 'ok' })
-  log.info(fields, 'role label written')
-  if (role === MASTER_ROLE) {
-    if (masterSince !== undefined) metrics.labelLag.observe((now() - masterSince) / 1000)
-    metrics.masterChanges.inc({ reason })
-    announce(target, deps, 'MasterChanged', `pod ${pod} is the master now (${reason})`)
+  if (role !== MASTER_ROLE) {
+    log.info(fields, 'role label written')
+    return true
   }
+  const lag = now() - (masterSince ?? now())
+  metrics.labelLag.observe(lag / 1000)
+  metrics.masterChanges.inc({ reason })
+  log.info({ ...fields, lagMs: Math.round(lag) }, 'role label written')
+  announce(target, deps, 'MasterChanged', `pod ${pod} is the master now (${reason})`)
   return true
 }
 

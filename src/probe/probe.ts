@@ -10,6 +10,8 @@ import { createMetrics } from './metrics.ts'
 
 export interface ProbeOptions {
   readonly api: ApiClient
+  /** A client of its own: a renewal must never queue behind a thousand patches. */
+  readonly leaseApi: ApiClient
   readonly log: Logger
   /** Empty: all. */
   readonly watchNamespace: string
@@ -23,12 +25,12 @@ export interface Probe {
   readonly stop: () => Promise<void>
 }
 
-export function startProbe ({ api, log, watchNamespace, lease: leaseOptions }: ProbeOptions): Probe {
+export function startProbe ({ api, leaseApi, log, watchNamespace, lease: leaseOptions }: ProbeOptions): Probe {
   const now = () => performance.now()
   const loops = new Map<string, ClusterLoop>()
   const wakeAll = () => { for (const loop of loops.values()) loop.wake() }
 
-  const lease = keepLease({ ...leaseOptions, api, log, now, onChange: wakeAll })
+  const lease = keepLease({ ...leaseOptions, api: leaseApi, log, now, onChange: wakeAll })
   const metrics = createMetrics({
     reports: () => [...loops.values()].flatMap((loop) => loop.report() ?? []),
     isActive: lease.holds,

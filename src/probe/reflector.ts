@@ -41,7 +41,7 @@ const WATCH_SECONDS = 60
 const LIST_DEADLINE_MS = 15_000
 const BACKOFF_MS = { first: 100, last: 2000 }
 
-export function keyOf ({ metadata: { namespace = '', name } }: KubeObject): string {
+function keyOf ({ metadata: { namespace = '', name } }: KubeObject): string {
   return `${namespace}/${name}`
 }
 

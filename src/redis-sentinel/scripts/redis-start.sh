@@ -185,7 +185,8 @@ start() {
   : >"$DATA_DIR/.seen"
   rm -f "$WAITING" "$DATA_DIR/.synced"
   close_answers
-  log "starts as $*"
+  log "starts as $*; $answered of $sentinels sentinels answer and name${votes:- nobody}," \
+    "masters:${masters:- none}, live replicas:${live:- none}, with data:${filled:- none}, silent:${silent:- none}"
   exec "$(program server)" "$DATA_DIR/redis.conf"
 }
 

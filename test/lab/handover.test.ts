@@ -1,0 +1,68 @@
+import t from 'tap'
+import { labFor, type Shell } from './lab.ts'
+import { sentinelMaster, until } from './questions.ts'
+import { startWriter } from './writer.ts'
+
+t.setTimeout(180_000)
+
+const shells: readonly Shell[] = ['dash', 'busybox sh']
+
+for (const shell of shells) {
+  t.test(`the preStop of the master hands over without a lost write (${shell})`, async (t) => {
+    const lab = await labFor(t, { shell })
+    await lab.startAll()
+    const former = await lab.healed()
+    const writer = startWriter(lab.redis)
+    t.teardown(writer.stop)
+    await until('some writes', async () => writer.acknowledged() > 300 || undefined)
+    await lab.streaming()
+    const began = Date.now()
+    t.match(await lab.script('redis-prestop.sh', former), { code: 0 })
+    t.comment(`preStop took ${Date.now() - began} ms`)
+    t.notOk((await lab.masters()).includes(former), 'it is a replica when preStop ends')
+    await lab.kill('redis', former)
+    await lab.start('redis', former)
+    const master = await lab.healed()
+    await writer.stop()
+    t.not(master, former)
+    await lab.level()
+    for (const address of lab.redis) t.equal(await writer.lost(address), 0, `${address} has all ${writer.acknowledged()} writes`)
+    t.comment(`longest gap ${writer.gap()} ms`)
+  })
+}
+
+t.test('the preStop of a replica does nothing', async (t) => {
+  const lab = await labFor(t)
+  await lab.startAll()
+  const master = await lab.healed()
+  t.match(await lab.script('redis-prestop.sh', 1), { code: 0, output: '' })
+  t.notMatch(await lab.log('redis', 1), 'redis-prestop.sh')
+  t.same(await lab.masters(), [master])
+})
+
+t.test('two handovers of one master at the same time make one failover', async (t) => {
+  const lab = await labFor(t)
+  await lab.startAll()
+  const former = await lab.healed()
+  const writer = startWriter(lab.redis)
+  t.teardown(writer.stop)
+  await until('some writes', async () => writer.acknowledged() > 300 || undefined)
+  await lab.streaming()
+  await Promise.all([lab.script('redis-prestop.sh', former), lab.script('redis-prestop.sh', former)])
+  const master = await lab.healed()
+  await writer.stop()
+  t.not(master, former)
+  t.match(await sentinelMaster(lab.sentinels[0] ?? ''), { 'config-epoch': '1' })
+  await lab.level()
+  for (const address of lab.redis) t.equal(await writer.lost(address), 0)
+})
+
+t.test('a master without sentinels keeps its writes: preStop gives up', async (t) => {
+  const lab = await labFor(t)
+  await lab.startAll()
+  const master = await lab.healed()
+  for (const ordinal of [0, 1, 2]) await lab.kill('sentinel', ordinal)
+  t.match(await lab.script('redis-prestop.sh', master), { code: 0 })
+  t.match(await lab.log('redis', master), /no handover: no sentinel answers/)
+  t.same(await lab.masters(), [master])
+})

@@ -1,0 +1,73 @@
+// Short questions to one redis or sentinel, each over a connection of its own.
+import { Redis } from 'ioredis'
+
+// Not the usual ones: a redis on all addresses of this machine would answer for a pod that is down, and empty its replicas.
+export const REDIS_PORT = 17_379
+export const SENTINEL_PORT = 27_379
+export const MASTER_NAME = 'mymaster'
+
+export type Fields = Readonly<Record<string, string>>
+
+/** No retries and no queue: an error is an answer too. */
+export function connection (host: string, port: number): Redis {
+  const redis = new Redis({
+    host,
+    port,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 500,
+    commandTimeout: 12_000,
+    retryStrategy: () => null,
+  })
+  // each command reports its own failure
+  redis.on('error', () => {})
+  return redis
+}
+
+export async function ask (host: string, port: number, command: string, ...args: readonly (string | number)[]): Promise<unknown> {
+  const redis = connection(host, port)
+  try {
+    await redis.connect()
+    return await redis.call(command, ...args)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+export async function info (host: string): Promise<Fields> {
+  const text = String(await ask(host, REDIS_PORT, 'INFO'))
+  const pairs = text.split('\r\n').filter((line) => line.includes(':')).map((line): [string, string] => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon), line.slice(colon + 1)]
+  })
+  return Object.fromEntries(pairs)
+}
+
+/** What a sentinel says of the master. */
+export async function sentinelMaster (host: string): Promise<Fields> {
+  const answer = await ask(host, SENTINEL_PORT, 'SENTINEL', 'MASTER', MASTER_NAME)
+  if (!Array.isArray(answer)) throw new Error(`sentinel ${host} answers ${String(answer)}`)
+  return Object.fromEntries(Array.from({ length: answer.length / 2 }, (_, i): [string, string] => [String(answer[2 * i]), String(answer[2 * i + 1])]))
+}
+
+/** Waits for a condition by looking every 50 ms; an error counts as not yet. */
+export async function until<T> (what: string, look: () => Promise<T | undefined>, seconds = 40): Promise<T> {
+  const end = Date.now() + seconds * 1000
+  let last: unknown
+  while (Date.now() < end) {
+    try {
+      const found = await look()
+      if (found !== undefined) return found
+    } catch (error) {
+      last = error
+    }
+    await sleep(50)
+  }
+  throw new Error(`not within ${seconds} s: ${what}`, { cause: last })
+}
+
+export function sleep (milliseconds: number): Promise<void> {
+  return new Promise((resolve) => { setTimeout(resolve, milliseconds) })
+}

@@ -1,0 +1,99 @@
+import t from 'tap'
+import { labFor, type Shell } from './lab.ts'
+import { ask, info, REDIS_PORT, sleep, until } from './questions.ts'
+import { startWriter } from './writer.ts'
+
+t.setTimeout(180_000)
+
+// The kubelet starts a killed container again long before the sentinels notice (five seconds here).
+const RESTART = 300
+
+interface Case {
+  readonly name: string
+  readonly persistent: boolean
+  readonly wiped?: boolean
+  readonly shell?: Shell
+}
+
+const cases: readonly Case[] = [
+  { name: 'with its data', persistent: true },
+  { name: 'with its data, in busybox sh', persistent: true, shell: 'busybox sh' },
+  { name: 'without persistence', persistent: false },
+  { name: 'with its volume wiped', persistent: true, wiped: true },
+]
+
+for (const { name, persistent, wiped = false, shell = 'dash' } of cases) {
+  t.test(`a master that is killed and restarted ${name} never resumes as master, and no write is lost`, async (t) => {
+    const lab = await labFor(t, { shell, persistent })
+    await lab.startAll()
+    const former = await lab.healed()
+    const writer = startWriter(lab.redis)
+    t.teardown(writer.stop)
+    await until('some writes', async () => writer.acknowledged() > 300 || undefined)
+    await lab.streaming()
+    await lab.kill('redis', former)
+    if (wiped) await lab.wipe('redis', former)
+    await sleep(RESTART)
+    await lab.start('redis', former)
+    const master = await lab.healed()
+    await writer.stop()
+    t.not(master, former)
+    t.equal((await lab.log('redis', former)).match(/starts as master/g)?.length, 1, 'it was master at the first bootstrap only')
+    await lab.level()
+    for (const address of lab.redis) t.equal(await writer.lost(address), 0, `${address} has all ${writer.acknowledged()} writes`)
+    t.comment(`longest gap ${writer.gap()} ms`)
+  })
+}
+
+t.test('a replica that is killed and restarted follows the same master', async (t) => {
+  const lab = await labFor(t)
+  await lab.startAll()
+  const master = await lab.healed()
+  const writer = startWriter(lab.redis)
+  t.teardown(writer.stop)
+  await until('some writes', async () => writer.acknowledged() > 300 || undefined)
+  await lab.streaming()
+  await lab.kill('redis', 1)
+  await sleep(RESTART)
+  await lab.start('redis', 1)
+  t.equal(await lab.healed(), master)
+  await writer.stop()
+  await lab.level()
+  for (const address of lab.redis) t.equal(await writer.lost(address), 0)
+})
+
+t.test('an empty pod that is named master waits for the data of a pod that does not answer', async (t) => {
+  const lab = await labFor(t)
+  await lab.startAll()
+  const former = await lab.healed()
+  const writer = startWriter(lab.redis)
+  t.teardown(writer.stop)
+  await until('some writes', async () => writer.acknowledged() > 300 || undefined)
+  await lab.streaming()
+  await writer.stop()
+  await lab.level()
+  await lab.durable()
+  await lab.configure({ lastMaster: lab.redis[former] })
+  for (const ordinal of [0, 1, 2]) await lab.kill('redis', ordinal)
+  await lab.wipe('redis', former)
+  await lab.start('redis', former)
+  await until('it says why', async () => (await lab.log('redis', former)).includes('has no data, but those that do not answer may have it') || undefined)
+  await lab.startAll([['redis', 1], ['redis', 2]])
+  t.not(await lab.healed(), former)
+  await lab.level()
+  for (const address of lab.redis) t.equal(await writer.lost(address), 0)
+})
+
+t.test('without sentinels a restarted replica does not choose between two masters', async (t) => {
+  const lab = await labFor(t)
+  await lab.startAll()
+  const master = await lab.healed()
+  for (const ordinal of [0, 1, 2]) await lab.kill('sentinel', ordinal)
+  await lab.kill('redis', 2)
+  await ask(lab.redis[1] ?? '', REDIS_PORT, 'REPLICAOF', 'NO', 'ONE')
+  await until('nobody follows the master', async () => (await info(lab.redis[master] ?? ''))['connected_slaves'] === '0' || undefined)
+  await lab.start('redis', 2)
+  await until('it waits', async () => (await lab.script('redis-ready.sh', 2)).output.startsWith('waiting: ') || undefined)
+  await lab.startAll([['sentinel', 0], ['sentinel', 1], ['sentinel', 2]])
+  t.equal(await lab.healed(), master, 'the sentinels say whom to follow, and demote the other')
+})

@@ -1,0 +1,129 @@
+/** Real redis and sentinel processes on loopback addresses, shown to the probe as pods by the fake API server. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { createFakeApiServer, type FakeApiServer, type FakeObject } from './fake-api-server.ts'
+
+const NAMESPACE = 'lab'
+const CLUSTER = 'sample'
+const PODS = '/api/v1/pods'
+
+export interface Lab {
+  readonly api: FakeApiServer
+  readonly folder: string
+  readonly address: (pod: string) => string
+  readonly signal: (pod: string, signal: NodeJS.Signals) => void
+  readonly startRedis: (ordinal: number, master?: number) => void
+  readonly startSentinels: () => void
+  readonly role: (pod: string) => Promise<string | undefined>
+  readonly labels: () => Record<string, string | undefined>
+  readonly command: (pod: string, ...words: [string, ...string[]]) => Promise<unknown>
+  readonly stop: () => Promise<void>
+}
+
+export const redisPod = (ordinal: number) => `${CLUSTER}-redis-${ordinal}`
+export const sentinelPod = (ordinal: number) => `${CLUSTER}-sentinel-${ordinal}`
+
+const ONE_SHOT = { protocol: 2, retryStrategy: null, connectTimeout: 500, commandTimeout: 500, enableReadyCheck: false, lazyConnect: true } as const
+
+let labs = 0
+
+export async function startLab ({ replicas = 3, sentinels = 3 } = {}): Promise<Lab> {
+  const folder = mkdtempSync(join(tmpdir(), 'probe-lab-'))
+  const processes = new Map<string, ChildProcess>()
+  // Two test files may run at once: a net of its own for each process and lab.
+  const net = `127.${20 + (process.pid % 200)}.${10 + (++labs % 200)}`
+  const address = (pod: string) => `${net}.${pod.includes('-redis-') ? 10 + Number(pod.at(-1)) : 100 + Number(pod.at(-1))}`
+  const api = createFakeApiServer()
+  await api.start()
+
+  const run = (pod: string, args: string[]) => {
+    processes.set(pod, spawn('redis-server', [...args, '--bind', address(pod), '--dir', folder, '--save', ''], { stdio: 'ignore' }))
+  }
+  const startRedis = (ordinal: number, master?: number) => {
+    const pod = redisPod(ordinal)
+    run(pod, [
+      '--port', '6379', '--replica-announce-ip', address(pod), '--dbfilename', `${pod}.rdb`, '--repl-diskless-sync-delay', '0',
+      ...master === undefined ? [] : ['--replicaof', address(redisPod(master)), '6379'],
+    ])
+  }
+  const startSentinels = () => {
+    for (let n = 0; n < sentinels; n += 1) {
+      const file = join(folder, `${sentinelPod(n)}.conf`)
+      writeFileSync(file, sentinelConf(address, n, replicas))
+      run(sentinelPod(n), [file, '--port', '26379', '--sentinel'])
+    }
+  }
+  const command = async (pod: string, ...words: [string, ...string[]]) => {
+    const client = new Redis({
+      host: address(pod), port: pod.includes('-redis-') ? 6379 : 26379, ...ONE_SHOT,
+    })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return await client.call(...words)
+    } finally {
+      client.disconnect()
+    }
+  }
+  return {
+    api,
+    folder,
+    address,
+    signal: (pod, signal) => { processes.get(pod)?.kill(signal) },
+    startRedis,
+    startSentinels,
+    role: async (pod) => (await command(pod, 'ROLE').catch(() => []) as string[])[0],
+    labels: () => Object.fromEntries(api.list(PODS).filter(({ metadata }) => metadata.name.includes('-redis-')).map(({ metadata }) => [metadata.name, metadata.labels?.['redis-role']])),
+    command,
+    stop: async () => {
+      for (const child of processes.values()) child.kill('SIGKILL')
+      await api.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function sentinelConf (address: (pod: string) => string, ordinal: number, replicas: number): string {
+  const known = Array.from({ length: replicas - 1 }, (_, n) => `sentinel known-replica mymaster ${address(redisPod(n + 1))} 6379`)
+  return [
+    `sentinel monitor mymaster ${address(redisPod(0))} 6379 2`,
+    'sentinel down-after-milliseconds mymaster 500',
+    'sentinel failover-timeout mymaster 3000',
+    ...known,
+    `sentinel announce-ip ${address(sentinelPod(ordinal))}`,
+  ].join('\n') + '\n'
+}
+
+/** The RedisSentinel, and a pod and a Service for each of its processes. */
+export function publishCluster (lab: Lab, { replicas = 3, sentinels = 3 } = {}): void {
+  lab.api.put('/apis/cache.iguochan.io/v1/redissentinels', {
+    metadata: { name: CLUSTER, namespace: NAMESPACE }, spec: { sentinelReplicas: sentinels, downAfterMilliseconds: 500 },
+  })
+  for (let n = 0; n < replicas; n += 1) publishPod(lab, redisPod(n), 'redis')
+  for (let n = 0; n < sentinels; n += 1) publishPod(lab, sentinelPod(n), 'sentinel')
+}
+
+export function publishPod (lab: Lab, name: string, component: string): void {
+  const labels = { app: 'redis-sentinel', component, name: CLUSTER }
+  lab.api.put(PODS, { metadata: { name, namespace: NAMESPACE, labels }, status: { podIP: lab.address(name) } })
+  lab.api.put('/api/v1/services', {
+    metadata: { name, namespace: NAMESPACE, labels: { 'cache.iguochan.io/pod': name } }, spec: { clusterIP: lab.address(name) },
+  })
+}
+
+export function events (lab: Lab): FakeObject[] {
+  return lab.api.list('/api/v1/events')
+}
+
+/** Waits for the condition itself, and gives up loudly. */
+export async function until (what: string, condition: () => boolean | Promise<boolean>, limitMs = 60_000): Promise<void> {
+  const deadline = Date.now() + limitMs
+  while (!await condition()) {
+    if (Date.now() > deadline) throw new Error(`not in time: ${what}`)
+    await sleep(10)
+  }
+}

@@ -1,0 +1,100 @@
+/** Links to real processes: what they learn, how fast they give up, what they change. */
+import { createServer } from 'node:net'
+import t from 'tap'
+import { openRedisLink, type RedisLink } from '../../src/probe/redis-link.ts'
+import { openSentinelLink } from '../../src/probe/sentinel-link.ts'
+import { redisPod, sentinelPod, startLab, until } from './lab.ts'
+
+const now = () => performance.now()
+
+await t.test('a link follows its process through life, hanging, death and the next process', async (t) => {
+  const lab = await startLab()
+  t.teardown(lab.stop)
+  const open = (n: number, onChange = () => {}): RedisLink => {
+    const link = openRedisLink({ host: lab.address(redisPod(n)), port: 6379, now, onChange })
+    t.teardown(link.close)
+    return link
+  }
+  let changes = 0
+  const link = open(0, () => { changes += 1 })
+  const replica = open(1)
+  await until('nobody listens yet', () => link.state().process.kind === 'dead')
+
+  lab.startRedis(0)
+  lab.startRedis(1, 0)
+  await until('it is a master with a replica', async () => {
+    await link.ask()
+    const { process } = link.state()
+    return process.kind === 'master' && process.replicas.length === 1
+  })
+  await until('the replica remembers whom it followed', async () => { await replica.ask(); return replica.state().followed === lab.address(redisPod(0)) })
+
+  await t.test('two questions at once are one', async (t) => {
+    const first = link.ask()
+    t.ok(link.askedAt() !== undefined)
+    t.equal(link.ask(), first)
+    await first
+    t.equal(link.askedAt(), undefined)
+  })
+
+  await t.test('a hung process makes nobody wait for ever, and is not taken for dead', async (t) => {
+    lab.signal(redisPod(0), 'SIGSTOP')
+    const before = changes
+    await Promise.all([link.ask(), replica.ask()])
+    t.equal(link.state().process.kind, 'unknown')
+    t.equal(replica.state().process.kind, 'slave')
+    t.ok(changes > before, 'somebody was woken')
+    await until('the half-open connection is closed', () => !link.isOpen())
+    lab.signal(redisPod(0), 'SIGCONT')
+    await until('it is back', () => link.state().process.kind === 'master')
+  })
+
+  await t.test('a demoted master drops its clients and follows', async (t) => {
+    lab.signal(redisPod(1), 'SIGKILL')
+    await until('its death is proven', () => replica.state().process.kind === 'dead')
+    t.equal(replica.state().followed, undefined)
+    await link.demote(lab.address(redisPod(1)))
+    await until('it says slave', async () => { await link.ask(); return link.state().process.kind === 'slave' })
+    await link.follow(lab.address(redisPod(2)))
+    await until('it follows another', async () => {
+      await link.ask()
+      const { process } = link.state()
+      return process.kind === 'slave' && process.master === lab.address(redisPod(2))
+    })
+    await t.rejects(replica.follow('127.0.0.1'), /not connected/)
+  })
+})
+
+await t.test('a sentinel is asked and wakes on one and the same connection', async (t) => {
+  const lab = await startLab({ sentinels: 1, replicas: 2 })
+  t.teardown(lab.stop)
+  lab.startRedis(0)
+  lab.startSentinels()
+  let wakes = 0
+  const link = openSentinelLink({
+    host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', now, onChange: () => { wakes += 1 },
+  })
+  t.teardown(link.close)
+  await until('it names the master', async () => { await link.ask(); return link.answer()?.named === lab.address(redisPod(0)) })
+  t.match(link.answer(), { monitored: lab.address(redisPod(0)), failingOver: false })
+
+  const before = wakes
+  lab.signal(redisPod(0), 'SIGKILL')
+  await until('+sdown wakes', () => wakes > before)
+  await link.ask()
+  t.equal(link.answer()?.named, lab.address(redisPod(0)), 'commands still work after the subscription')
+
+  lab.signal(sentinelPod(0), 'SIGKILL')
+  await until('an answer does not outlive its sentinel', () => link.answer() === undefined)
+})
+
+await t.test('a server that accepts and says nothing is no redis', async (t) => {
+  const server = createServer(() => {}).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await until('it listens', () => server.listening)
+  const { port } = server.address() as { port: number }
+  const link = openRedisLink({ host: '127.0.0.1', port, now, onChange: () => {} })
+  t.teardown(link.close)
+  await link.ask()
+  t.equal(link.state().process.kind, 'unknown')
+})

@@ -1,0 +1,92 @@
+/** Of src/redis/stateful-set.ts, pod.ts, security.ts, volumes.ts and exporter.ts. */
+import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
+import type { PodSpec } from 'kubernetes-types/core/v1.js'
+import t from 'tap'
+import { RedisSpec } from '../../src/api/redis.ts'
+import { resourceRequirements } from '../../src/redis/exporter.ts'
+import { keepImmutable, SETTINGS_ANNOTATION } from '../../src/redis/pod.ts'
+import { redisStatefulSet } from '../../src/redis/stateful-set.ts'
+import { redisIdentity } from '../../src/redis/sync.ts'
+import { CLAIM, redis, type Resource } from '../fixtures.ts'
+import { checkSecurity } from './security.ts'
+
+function statefulSet (parent: Resource = redis()): StatefulSet {
+  return redisStatefulSet(parent, RedisSpec.parse(parent.spec), redisIdentity(parent))
+}
+const podSpec = (parent?: Resource): PodSpec => statefulSet(parent).spec?.template.spec ?? { containers: [] }
+
+t.test('one pod, and what the API server would fill in is explicit', async (t) => {
+  t.match(statefulSet().spec, {
+    replicas: 1,
+    serviceName: 'demo-headless',
+    podManagementPolicy: 'Parallel',
+    updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+    persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
+  })
+})
+
+t.test('the selector is stable for ever and matches the template', async (t) => {
+  const { spec } = statefulSet()
+  t.strictSame(spec?.selector, { matchLabels: { app: 'redis', component: 'redis', name: 'demo' } })
+  t.match(spec?.template.metadata?.labels, spec?.selector.matchLabels)
+})
+
+t.test('a folder of the node is mounted by namespace and pod, with nothing claimed', async (t) => {
+  t.strictSame(statefulSet().spec?.volumeClaimTemplates, [])
+  t.strictSame(podSpec().volumes?.[1], { name: 'data', hostPath: { path: '/data', type: 'DirectoryOrCreate' } })
+  t.strictSame(podSpec().containers[0]?.volumeMounts?.[1], { name: 'data', mountPath: '/data', subPathExpr: '$(POD_NAMESPACE)/$(POD_NAME)' })
+  t.strictSame(podSpec().initContainers?.map(({ name }) => name), ['own-data'])
+})
+
+t.test('without a folder each pod claims a volume of the given size and class', async (t) => {
+  const parent = redis({ storage: { size: '1024Mi', storageClassName: 'fast' } })
+  t.match(statefulSet(parent).spec?.volumeClaimTemplates, [{
+    metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, storageClassName: 'fast', volumeMode: 'Filesystem' },
+  }])
+  t.strictSame(podSpec(parent).volumes?.map(({ name }) => name), ['config'])
+  t.strictSame(podSpec(parent).initContainers, [])
+  t.notOk('storageClassName' in (statefulSet(redis(CLAIM)).spec?.volumeClaimTemplates?.[0]?.spec ?? {}), 'the default class is the cluster\'s to choose')
+})
+
+t.test('nothing may be root or write outside of its volume, but for the container that owns the folder', async (t) => {
+  checkSecurity(t, podSpec())
+  checkSecurity(t, podSpec(redis(CLAIM)))
+})
+
+t.test('the exporter has the given image, port and canonical resources', async (t) => {
+  const resources = { limits: { cpu: '1000m', memory: '1024Mi' }, requests: { cpu: 0.5 } }
+  const [, exporter] = podSpec(redis({ exporter: { enable: true, image: 'exporter:1', port: 9200, resources: { ...resources, requests: { cpu: '0.5' } } } })).containers
+  t.match(exporter, {
+    name: 'exporter',
+    image: 'exporter:1',
+    ports: [{ name: 'metrics', containerPort: 9200 }],
+    env: [{ name: 'REDIS_ADDR', value: 'redis://127.0.0.1:6379' }, { name: 'REDIS_EXPORTER_WEB_LISTEN_ADDRESS', value: ':9200' }],
+    resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m' } },
+  })
+  t.strictSame(resourceRequirements({}), {})
+})
+
+t.test('being alive is any answer, being ready is PONG', async (t) => {
+  const [container] = podSpec().containers
+  const commands = [container?.startupProbe, container?.livenessProbe, container?.readinessProbe].map((probe) => probe?.exec?.command?.[2] ?? '')
+  t.notMatch(commands[0], /PONG/)
+  t.notMatch(commands[1], /PONG/)
+  t.match(commands[2], /= PONG/)
+  t.ok(commands.every((command) => command.includes('timeout ')), 'none can hang')
+})
+
+t.test('the pod has no access to the API server', async (t) => {
+  t.match(podSpec(), { automountServiceAccountToken: false, enableServiceLinks: false })
+})
+
+t.test('only a setting that redis reads at its start restarts it', async (t) => {
+  const settings = (parent: Resource) => statefulSet(parent).spec?.template.metadata?.annotations?.[SETTINGS_ANNOTATION]
+  t.match(settings(redis()), /^[0-9a-f]{16}$/)
+  t.equal(settings(redis({ nodePort: 31234 })), settings(redis()))
+})
+
+t.test('without an observed StatefulSet nothing is kept', async (t) => {
+  const desired = statefulSet()
+  t.equal(keepImmutable(desired, undefined), desired)
+  t.equal(keepImmutable(desired, { metadata: { name: 'demo-redis' } }), desired)
+})

@@ -1,0 +1,66 @@
+import t from 'tap'
+import { appliedVerdict, endpointOf, isReady, missing, phaseOf, podsOf } from '../../src/redis/status.ts'
+import { syncRedis } from '../../src/redis/sync.ts'
+import { LATER, NOTHING, NOW, observedOf, pod, redis, settled, settledObserved } from '../fixtures.ts'
+
+const status = (pods: Parameters<typeof settledObserved>[2]) => syncRedis(redis(), settledObserved('redis', redis(), pods), NOW).status
+const ready = (pods: Parameters<typeof settledObserved>[2]) => status(pods).conditions?.[0]
+
+t.test('redis is ready when its pod is', async (t) => {
+  t.match(ready([pod('demo-redis-0')]), { type: 'Ready', status: 'True', reason: 'Serving' })
+  t.equal(status([pod('demo-redis-0')]).phase, 'Ready')
+})
+
+const notReady = {
+  'no pod': [],
+  'a pod that is not ready': [pod('demo-redis-0', { ready: false })],
+  'a pod that goes': [pod('demo-redis-0', { terminating: true })],
+  'a pod of another StatefulSet with our labels': [pod('demo-redis-0', { owner: 'uid-of-another', labels: { app: 'redis', name: 'demo' } })],
+}
+for (const [name, pods] of Object.entries(notReady)) {
+  t.test(`redis is not ready with ${name}`, async (t) => {
+    t.match(ready(pods), { type: 'Ready', status: 'False', reason: 'PodsNotReady' })
+    t.equal(status(pods).phase, 'Pending')
+  })
+}
+
+t.test('a pod belongs to the StatefulSet that controls it, not to one that merely owns it', async (t) => {
+  const [statefulSet] = settledObserved('redis').statefulSets
+  const owned = pod('demo-redis-0')
+  const [reference] = owned.metadata?.ownerReferences ?? []
+  const merely = { ...owned, metadata: { ...owned.metadata, ownerReferences: reference ? [{ ...reference, controller: false }] : [] } }
+  t.strictSame(podsOf({ ...NOTHING, pods: [owned, merely, {}] }, statefulSet), [owned])
+  t.strictSame(podsOf({ ...NOTHING, pods: [owned] }, undefined), [])
+  t.notOk(isReady({}))
+})
+
+t.test('status is what Kubernetes keeps: the same while nothing changes', async (t) => {
+  const observed = settledObserved('redis', redis(), [pod('demo-redis-0')])
+  const first = syncRedis(redis(), observed, NOW).status
+  t.strictSame(syncRedis(redis({}, { status: first }), observed, LATER).status, first)
+})
+
+t.test('the endpoint names no cluster domain, since the hook cannot know it', async (t) => {
+  t.equal(endpointOf(redis(), 'demo-svc', 6379), 'demo-svc.shop.svc:6379')
+})
+
+t.test('missing children are named once, by kind and name', async (t) => {
+  const { children } = settled('redis').response
+  t.strictSame(missing(children, observedOf(children)), [])
+  t.strictSame(missing([...children, ...children], observedOf(children.filter(({ kind }) => kind === 'Service'))),
+    ['ConfigMap demo-config', 'ConfigMap demo-state', 'StatefulSet demo-redis'])
+})
+
+t.test('what is missing comes before what cannot be changed', async (t) => {
+  t.match(appliedVerdict(['ConfigMap a'], ['StatefulSet b']), { status: 'False', reason: 'ChildrenMissing', message: /ConfigMap a/ })
+  t.match(appliedVerdict([], ['StatefulSet b']), { status: 'False', reason: 'ImmutableField', message: /StatefulSet b/ })
+  t.match(appliedVerdict([], []), { status: 'True', reason: 'AllApplied' })
+})
+
+t.test('the phase is Error when a person must act, Ready when it serves, else Pending', async (t) => {
+  const condition = (type: string, status: 'True' | 'False') => ({ type, status, reason: '-', message: '-', lastTransitionTime: '-' })
+  t.equal(phaseOf([condition('Ready', 'True'), condition('SpecValid', 'True')]), 'Ready')
+  t.equal(phaseOf([condition('Ready', 'False'), condition('SpecValid', 'True')]), 'Pending')
+  t.equal(phaseOf([condition('Ready', 'True'), condition('SpecValid', 'False')]), 'Error')
+  t.equal(phaseOf([]), 'Pending')
+})
