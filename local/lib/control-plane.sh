@@ -31,7 +31,8 @@ cp_kube_apiserver() {
     --requestheader-username-headers X-Remote-User \
     --proxy-client-cert-file "$PKI/front-proxy.crt" --proxy-client-key-file "$PKI/front-proxy.key" \
     --service-account-issuer https://kubernetes.default.svc.cluster.local \
-    --service-account-key-file "$PKI/sa.pub" --service-account-signing-key-file "$PKI/sa.key"
+    --service-account-key-file "$PKI/sa.pub" --service-account-signing-key-file "$PKI/sa.key" \
+    --audit-policy-file "$HERE/audit-policy.yaml" --audit-log-path "$LOG/audit.log" --audit-log-maxsize 50 --audit-log-maxbackup 1
 }
 
 # allocate-node-cidrs=false: the CNI configuration of each worker fixes its range
