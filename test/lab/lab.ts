@@ -17,7 +17,7 @@ const run = promisify(execFile)
 const SCRIPTS = new URL('../../src/redis-sentinel/scripts/', import.meta.url).pathname
 
 export type Shell = 'dash' | 'busybox sh'
-export type Kind = 'redis' | 'sentinel'
+type Kind = 'redis' | 'sentinel'
 
 export interface LabOptions {
   readonly shell?: Shell
@@ -68,7 +68,7 @@ async function refuseForeign (address: string, port: number): Promise<void> {
   if (answer !== undefined) throw new Error(`something else listens on port ${port} of all addresses`)
 }
 
-export async function createLab (options: LabOptions = {}) {
+async function createLab (options: LabOptions = {}) {
   const { shell = 'dash', persistent = true, redisReplicas = 3, downAfterMilliseconds = 5000 } = options
   if (labs === 0) killAtExit()
   const root = await mkdtemp(join(tmpdir(), 'redis-lab-'))
