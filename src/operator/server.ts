@@ -1,6 +1,6 @@
 /** The webhook: HTTP around the pure hook. It is built here and listens in main.ts. */
 import Fastify, {
-  type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest
+  LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest
 } from 'fastify'
 import { z } from 'zod'
 import { customize, type KindName, KINDS, REVISION, sync } from '../hook/kinds.ts'
@@ -23,7 +23,7 @@ export interface Dependencies {
 export function buildServer ({ logger, metrics, now }: Dependencies): FastifyInstance {
   const server = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
