@@ -118,7 +118,7 @@ first_line() {
 
 # Reads the answer to INFO from standard input; role stays empty when there was none.
 read_info() {
-  role='' link='' master_host='' loading=0 replicas=0 offset=0 master_offset=0 keys=0 followers=''
+  role='' link='' master_host='' loading=0 replicas=0 offset=0 master_offset=0 keys=0 followers='' whole=no
   while IFS=: read -r field value; do
     value=${value%"$CARRIAGE_RETURN"}
     case $field in
@@ -130,6 +130,8 @@ read_info() {
       master_repl_offset) master_offset=$value ;;
       connected_slaves) replicas=$value ;;
       slave[0-9]*) followers="$followers $value" ;;
+      # the last section: without it a cut answer would look like an empty redis
+      '# Keyspace'*) whole=yes ;;
       db[0-9]*) keys=1 ;;
     esac
   done
@@ -142,12 +144,13 @@ read_info_of() {
 
 # Reads the answer to SENTINEL MASTER from standard input; address stays empty when there was none.
 read_master() {
-  address='' flags='' epoch=0
+  address='' flags='' epoch=0 runid=''
   while read -r field && read -r value; do
     case $field in
       ip) address=$value ;;
       flags) flags=$value ;;
       config-epoch) epoch=$value ;;
+      runid) runid=$value ;;
     esac
   done
 }

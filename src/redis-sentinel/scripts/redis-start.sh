@@ -51,6 +51,7 @@ read_peers() {
   for peer in $REDIS_ADDRESSES; do
     [ "$peer" = "$me" ] && continue
     read_info_of "redis-$peer"
+    [ "$whole" = yes ] || role=''
     case $role in
       master)
         masters="$masters $peer"
@@ -61,6 +62,7 @@ read_peers() {
     esac
     if [ "$keys" = 1 ] || [ "$loading" = 1 ]; then filled="$filled $peer"; fi
   done
+  [ -z "$masters$live$filled" ] || lived=yes
 }
 
 # Redis reads either the append only files or dump.rdb, never both. The base that a new redis writes at its first start
@@ -80,9 +82,24 @@ holds_data() {
   return 1
 }
 
-# Nobody has ever seen a master of this cluster, and this volume is new.
+# Nobody has ever seen a master of this cluster, in no look of this start either, and this volume is new.
 is_new() {
-  [ -z "$LAST_MASTER" ] && [ ! -e "$DATA_DIR/.seen" ] && ! holds_data
+  [ -z "$LAST_MASTER$lived" ] && [ ! -e "$DATA_DIR/.seen" ] && ! holds_data
+}
+
+# The first bootstrap goes on without those that are silent, but not when a sentinel has reached a master once: it then
+# knows that one's run id, and whoever is silent now may have its data.
+may_bootstrap_alone() {
+  elapsed "$BOOTSTRAP_WAIT" || return 1
+  for sentinel in $SENTINEL_ADDRESSES; do
+    ask "master-$sentinel" "$sentinel" "$SENTINEL_PORT" SENTINEL MASTER "$MASTER_NAME"
+  done
+  await_answers 1
+  for sentinel in $SENTINEL_ADDRESSES; do
+    read_master <"$ANSWERS/master-$sentinel"
+    [ -z "$runid" ] || { lived=yes && log "not the first bootstrap: sentinel $sentinel has reached a master before"; }
+  done
+  [ -z "$lived" ]
 }
 
 elapsed() {
@@ -109,7 +126,7 @@ decide() {
     elapsed "$RESUME_WAIT" && decision=master
   else
     reason="$me is named master and has no data, but those that do not answer may have it:$silent"
-    is_new && elapsed "$BOOTSTRAP_WAIT" && decision=master
+    is_new && may_bootstrap_alone && decision=master
   fi
 }
 
@@ -138,7 +155,7 @@ decide_bootstrap() {
   for vote in $votes; do [ "$vote" = "$first" ] || return 0; done
   if [ "$me" != "$first" ]; then
     decision=replica target=$first
-  elif [ -z "$silent" ] || elapsed "$BOOTSTRAP_WAIT"; then
+  elif [ -z "$silent" ] || may_bootstrap_alone; then
     decision=master
   fi
 }
@@ -193,7 +210,7 @@ start() {
 rm -rf "$WAITING" "$DATA_DIR"/.answers.*
 open_answers
 now
-started=$clock replicas_seen=''
+started=$clock replicas_seen='' lived=''
 while :; do
   load_cluster || exit 1
   # shellcheck disable=SC2086 # a list
