@@ -138,7 +138,7 @@ read_info() {
 }
 
 read_info_of() {
-  role=''
+  role='' whole=no
   [ -s "$ANSWERS/$1" ] && read_info <"$ANSWERS/$1"
 }
 
