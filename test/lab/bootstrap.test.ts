@@ -53,10 +53,10 @@ t.test('a replica that never had its data is not ready', async (t) => {
 
 t.test('a pod whose ordinal has no address yet waits for it', async (t) => {
   const lab = await labFor(t)
-  await lab.configure({ redisAddresses: lab.redis.slice(0, 2) })
+  await lab.configure({ redis: lab.redis.slice(0, 2) })
   await lab.start('redis', 2)
   await until('the reason', async () => (await lab.log('redis', 2)).includes('no address for ordinal 2') || undefined)
-  await lab.configure({ redisAddresses: lab.redis })
+  await lab.configure({ redis: lab.redis })
   await until('it starts', async () => (await lab.log('redis', 2)).includes(`starts as replica ${lab.redis[0]}`) || undefined)
 })
 

@@ -1,121 +1,107 @@
-// A cluster of real redis and sentinel processes on one machine, started by the very scripts that run in the pods.
-// A pod is a folder: config (the ConfigMap), data (the volume) and an address of its own in 127.0.0.0/8.
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir, mkdtemp, open, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { createHash } from 'node:crypto'
+// A cluster of real redis and sentinel processes on one machine, started by the very scripts and configuration that the hook
+// puts into the ConfigMaps. Each pod has a network namespace of its own.
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
-import { clusterEnv, type Topology } from '../../src/redis-sentinel/cluster-env.ts'
+import { RedisSentinelSpec } from '../../src/api/redis-sentinel.ts'
+import { configMaps, type Members } from '../../src/redis-sentinel/config-maps.ts'
 import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
-import { sentinelConf } from '../../src/redis-sentinel/sentinel-conf.ts'
-import { ask, type Fields, info, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, sentinelMaster, until } from './questions.ts'
+import { createNetwork, type Network } from './network.ts'
+import { createPod, type Kind, type Pod, type Script } from './pod.ts'
+import { type Fields, info, REDIS_PORT, sentinelMaster, until } from './questions.ts'
 
 const run = promisify(execFile)
-const SCRIPTS = new URL('../../src/redis-sentinel/scripts/', import.meta.url).pathname
 
 export type Shell = 'dash' | 'busybox sh'
-type Kind = 'redis' | 'sentinel'
+/** By the files' names, for the pods of one kind. */
+export type Configuration = Readonly<Record<Kind, Readonly<Record<string, string>>>>
+
+export const NAMESPACE = 'lab'
+export const NAME = 'lab'
 
 export interface LabOptions {
   readonly shell?: Shell
   readonly persistent?: boolean
   readonly redisReplicas?: number
+  readonly sentinelReplicas?: number
+  /** Pods of each kind that are there to be scaled to. */
+  readonly spare?: number
   readonly downAfterMilliseconds?: number
+  readonly failoverTimeout?: number
+  readonly quorum?: number
+  readonly ipv6?: boolean
+  /** Several clusters in one network: each has a place of its own, 0 or 1. */
+  readonly network?: Network
+  readonly place?: number
 }
 
-interface Pod {
-  readonly kind: Kind
-  readonly ordinal: number
-  readonly address: string
-  readonly config: string
-  readonly data: string
-  readonly log: string
-  process: ChildProcess | undefined
+export interface Changes extends Partial<Members> {
+  readonly spec?: Partial<RedisSentinelSpec>
 }
 
 export type Lab = Awaited<ReturnType<typeof createLab>>
-
-let labs = 0
-const running = new Set<number>()
-
-// Also a test that ends in the middle leaves no process behind.
-function killAtExit (): void {
-  process.once('SIGTERM', () => process.exit(143))
-  process.once('exit', () => { for (const pid of running) process.kill(-pid, 'SIGKILL') })
-}
-
-// Test files run at the same time, each in a process of its own: a /24 for each lab of each process.
-function network (): string {
-  const number = process.pid * 16 + labs++ % 16
-  return `127.${10 + (number >> 8) % 240}.${number % 256}`
-}
 
 /** A lab for one test, which shows the logs when the test fails. */
 export async function labFor (t: Test, options: LabOptions = {}): Promise<Lab> {
   const lab = await createLab(options)
   t.teardown(async () => {
-    for (const [kind, ordinal] of t.passing() ? [] : lab.everybody()) t.comment(`${kind} ${ordinal}\n${await lab.log(kind, ordinal)}`)
+    if (!t.passing()) for (const [kind, ordinal] of lab.everybody()) t.comment(`${kind} ${ordinal}\n${await lab.log(kind, ordinal)}`)
     await lab.close()
   })
   return lab
 }
 
-async function refuseForeign (address: string, port: number): Promise<void> {
-  const answer = await ask(address, port, 'PING').catch(() => undefined)
-  if (answer !== undefined) throw new Error(`something else listens on port ${port} of all addresses`)
-}
-
-async function createLab (options: LabOptions = {}) {
-  const { shell = 'dash', persistent = true, redisReplicas = 3, downAfterMilliseconds = 5000 } = options
-  if (labs === 0) killAtExit()
+export async function createLab (options: LabOptions = {}) {
+  const { shell = 'dash', persistent = true, redisReplicas = 3, sentinelReplicas = 3, spare = 0, ipv6 = false, place = 0 } = options
   const root = await mkdtemp(join(tmpdir(), 'redis-lab-'))
-  const prefix = network()
-  for (const port of [REDIS_PORT, SENTINEL_PORT]) await refuseForeign(`${prefix}.250`, port)
-  const path = shell === 'dash' ? process.env['PATH'] : await busyboxPath(root)
-  const redis = pods('redis', redisReplicas, `${prefix}.1`, root)
-  const sentinels = pods('sentinel', 3, `${prefix}.2`, root)
-  let topology: Topology = {
-    masterName: MASTER_NAME,
-    redisPort: REDIS_PORT,
-    sentinelPort: SENTINEL_PORT,
-    redisAddresses: redis.map((pod) => pod.address),
-    sentinelAddresses: sentinels.map((pod) => pod.address),
-    sentinelIds: sentinels.map((pod) => createHash('sha1').update(pod.address).digest('hex')),
-    quorum: 2,
-    downAfterMilliseconds,
-    failoverTimeout: 4000,
-  }
+  const network = options.network ?? await createNetwork({ ipv6 })
+  const path = shell === 'dash' ? systemPath() : await busyboxPath(root)
+  const create = (kind: Kind, host: number, count: number) => Promise.all(Array.from({ length: count }, async (_, ordinal) => createPod({
+    kind,
+    ordinal,
+    ip: network.address(100 * place + host + ordinal),
+    address: network.address(100 * place + host + 10 + ordinal),
+    folder: join(root, `${kind}-${ordinal}`),
+    sandbox: await network.sandbox(`${place}${kind[0]}${ordinal}`),
+    shell: shell === 'dash' ? ['dash'] : ['busybox', 'sh'],
+    path,
+  })))
+  const redis = await create('redis', 10, redisReplicas + spare)
+  const sentinels = await create('sentinel', 30, sentinelReplicas + spare)
+  const pods = [...redis, ...sentinels]
+  const addresses = (some: readonly Pod[]) => some.map((pod) => pod.address())
 
-  async function prepare (): Promise<void> {
-    for (const pod of [...redis, ...sentinels]) {
-      await mkdir(pod.config, { recursive: true })
-      await mkdir(pod.data, { recursive: true })
-      for (const file of await readdir(SCRIPTS)) await symlink(join(SCRIPTS, file), join(pod.config, file))
-      const text = pod.kind === 'redis'
-        ? redisConf({ persistent, redisReplicas, port: REDIS_PORT, dir: pod.data })
-        : sentinelConf({ port: SENTINEL_PORT, dir: pod.data })
-      await writeFile(join(pod.config, `${pod.kind}.conf`), `${text}bind ${pod.address}\nbind-source-addr ${pod.address}\n`)
-    }
-    await configure({})
-  }
-
-  /** What the hook does when the spec or the status changes. */
-  async function configure (changes: Partial<Topology>): Promise<void> {
-    topology = { ...topology, ...changes }
-    for (const pod of [...redis, ...sentinels]) await writeFile(join(pod.config, 'cluster.env'), clusterEnv(topology))
-  }
-
-  const environment = (pod: Pod): NodeJS.ProcessEnv => ({
-    PATH: path,
-    POD_NAME: `lab-${pod.kind}-${pod.ordinal}`,
-    CONFIG_DIR: pod.config,
-    DATA_DIR: pod.data,
-    LOCAL_ADDRESS: pod.address,
-    HOOK_LOG: pod.log,
+  let spec = RedisSentinelSpec.parse({
+    redisReplicas,
+    sentinelReplicas,
+    downAfterMilliseconds: options.downAfterMilliseconds ?? 5000,
+    failoverTimeout: options.failoverTimeout ?? 4000,
+    ...(options.quorum !== undefined && { quorum: options.quorum }),
   })
+  let members: Members = {
+    redis: addresses(redis.slice(0, redisReplicas)), sentinels: addresses(sentinels.slice(0, sentinelReplicas)), lastMaster: undefined,
+  }
+
+  /** What the kubelet does when a ConfigMap has changed. */
+  async function publish (configuration: Configuration): Promise<void> {
+    for (const pod of pods) {
+      const files = configuration[pod.kind]
+      const main = `${pod.kind}.conf`
+      const base = persistent || pod.kind === 'sentinel' ? files[main] ?? '' : redisConf({ persistent, redisReplicas, port: REDIS_PORT })
+      // the last directive counts; /data is a mount in a real pod
+      await pod.configure({ ...files, [main]: `${base}dir ${pod.data}\n` })
+    }
+  }
+
+  /** What the hook does when the spec, the Services or the master have changed. */
+  async function configure ({ spec: changed, ...others }: Changes): Promise<void> {
+    spec = { ...spec, ...changed }
+    members = { ...members, ...others }
+    await publish(configurationOf(spec, members))
+  }
 
   function pod (kind: Kind, ordinal: number): Pod {
     const found = (kind === 'redis' ? redis : sentinels)[ordinal]
@@ -123,78 +109,31 @@ async function createLab (options: LabOptions = {}) {
     return found
   }
 
-  function command (script: string, at: Pod): [string, string[]] {
-    const [program = 'sh', ...args] = shell === 'dash' ? ['dash'] : ['busybox', 'sh']
-    return [program, [...args, join(at.config, script)]]
-  }
-
-  async function start (kind: Kind, ordinal: number): Promise<void> {
-    const at = pod(kind, ordinal)
-    const log = await open(at.log, 'a')
-    // a process group of its own: a start script that still waits dies with what it has started
-    at.process = spawn(...command(`${kind}-start.sh`, at), { env: environment(at), stdio: ['ignore', log.fd, log.fd], detached: true })
-    const { pid } = at.process
-    if (pid !== undefined) {
-      running.add(pid)
-      at.process.once('exit', () => running.delete(pid))
-    }
-    await once(at.process, 'spawn')
-    await log.close()
-  }
-
-  async function kill (kind: Kind, ordinal: number): Promise<void> {
-    const at = pod(kind, ordinal)
-    const child = at.process
-    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, 'exit')
-    process.kill(-child.pid, 'SIGKILL')
-    await gone
-    at.process = undefined
-  }
-
-  /** The end of the volume: everything in it is gone. */
-  async function wipe (kind: Kind, ordinal: number): Promise<void> {
-    const { data } = pod(kind, ordinal)
-    await rm(data, { recursive: true })
-    await mkdir(data)
-  }
-
-  async function script (name: string, ordinal: number, kind: Kind = 'redis'): Promise<{ code: number, output: string }> {
-    const at = pod(kind, ordinal)
-    try {
-      const { stdout } = await run(...command(name, at), { env: environment(at) })
-      return { code: 0, output: stdout.trim() }
-    } catch (error) {
-      const { code, stdout } = error as { code: number, stdout: string }
-      return { code, output: stdout.trim() }
-    }
-  }
-
-  const log = (kind: Kind, ordinal: number): Promise<string> => readFile(pod(kind, ordinal).log, 'utf8')
-
-  async function startAll (order: readonly [Kind, number][] = everybody()): Promise<void> {
-    for (const [kind, ordinal] of order) await start(kind, ordinal)
-  }
+  const member = { redis: () => redis.slice(0, members.redis.length), sentinel: () => sentinels.slice(0, members.sentinels.length) }
 
   function everybody (): [Kind, number][] {
-    return [...redis, ...sentinels].map(({ kind, ordinal }) => [kind, ordinal])
+    return [...member.redis(), ...member.sentinel()].map(({ kind, ordinal }) => [kind, ordinal])
   }
 
-  const infos = (): Promise<(Fields | undefined)[]> => Promise.all(redis.map(({ address }) => info(address).catch(() => undefined)))
+  async function startAll (order: readonly [Kind, number][] = everybody()): Promise<void> {
+    for (const [kind, ordinal] of order) await pod(kind, ordinal).start()
+  }
+
+  const infos = (): Promise<(Fields | undefined)[]> => Promise.all(member.redis().map((some) => info(some.address()).catch(() => undefined)))
 
   /** The ordinal of the one master once everything is right: all follow it, all sentinels agree and know everybody. */
-  function healed (): Promise<number> {
+  function healed (seconds = 40): Promise<number> {
     return until('one master, all others linked, all sentinels agree', async () => {
       const all = await infos()
       const master = all.findIndex((fields) => fields?.['role'] === 'master')
-      const address = redis[master]?.address
+      const address = redis[master]?.address()
       const linked = all.filter((fields) => fields?.['master_host'] === address && fields?.['master_link_status'] === 'up')
-      if (address === undefined || linked.length !== redis.length - 1) return undefined
-      const views = await Promise.all(sentinels.map((sentinel) => sentinelMaster(sentinel.address)))
+      if (address === undefined || linked.length !== members.redis.length - 1) return undefined
+      const views = await Promise.all(member.sentinel().map((sentinel) => sentinelMaster(sentinel.address())))
       const right = views.every((view) => view['ip'] === address && view['flags'] === 'master' &&
-        view['num-slaves'] === String(redis.length - 1) && view['num-other-sentinels'] === String(sentinels.length - 1))
+        view['num-slaves'] === String(members.redis.length - 1) && view['num-other-sentinels'] === String(members.sentinels.length - 1))
       return right ? master : undefined
-    })
+    }, seconds)
   }
 
   /**
@@ -230,38 +169,49 @@ async function createLab (options: LabOptions = {}) {
   }
 
   async function close (): Promise<void> {
-    for (const [kind, ordinal] of everybody()) await kill(kind, ordinal)
+    for (const some of pods) await some.kill()
+    if (!options.network) await network.close()
     await rm(root, { recursive: true, force: true })
   }
 
-  await prepare()
+  await configure({})
   return {
+    network,
     configure,
-    start,
+    publish,
+    pod,
+    start: (kind: Kind, ordinal: number) => pod(kind, ordinal).start(),
     startAll,
-    kill,
-    wipe,
-    script,
-    log,
+    kill: (kind: Kind, ordinal: number) => pod(kind, ordinal).kill(),
+    wipe: (kind: Kind, ordinal: number) => pod(kind, ordinal).wipe(),
+    script: (name: string, ordinal: number, kind: Kind = 'redis'): Promise<Script> => pod(kind, ordinal).script(name),
+    log: (kind: Kind, ordinal: number) => pod(kind, ordinal).log(),
     healed,
     streaming,
     durable,
     level,
     masters,
+    infos,
     everybody,
     close,
     root,
-    redis: redis.map(({ address }) => address),
-    sentinels: sentinels.map(({ address }) => address),
+    spec: () => spec,
+    pods: (): readonly Pod[] => [...member.redis(), ...member.sentinel()],
+    redis: addresses(redis),
+    sentinels: addresses(sentinels),
     data: (kind: Kind, ordinal: number) => pod(kind, ordinal).data,
   }
 }
 
-function pods (kind: Kind, count: number, prefix: string, root: string): Pod[] {
-  return Array.from({ length: count }, (_, ordinal) => {
-    const folder = join(root, `${kind}-${ordinal}`)
-    return { kind, ordinal, address: `${prefix}${ordinal}`, config: join(folder, 'config'), data: join(folder, 'data'), log: join(folder, 'log'), process: undefined }
-  })
+/** The two ConfigMaps as the hook writes them. */
+function configurationOf (spec: RedisSentinelSpec, members: Members): Configuration {
+  const [redis, sentinel] = configMaps({ metadata: { name: NAME, namespace: NAMESPACE } }, spec, members)
+  return { redis: redis?.data ?? {}, sentinel: sentinel?.data ?? {} }
+}
+
+/** REDIS_BIN_DIR holds another version of redis than the system's own. */
+function systemPath (): string {
+  return [process.env['REDIS_BIN_DIR'], process.env['PATH']].filter(Boolean).join(':')
 }
 
 // Alpine's environment: every tool is busybox's own, and nothing else is there but redis.

@@ -125,7 +125,7 @@ t.test('a changed quorum and time take effect when a sentinel restarts, and its 
   const { lab, master } = await loaded(t)
   const sentinel = lab.sentinels[1] ?? ''
   const id = await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'MYID')
-  await lab.configure({ quorum: 3, downAfterMilliseconds: 7000, failoverTimeout: 8000 })
+  await lab.configure({ spec: { quorum: 3, downAfterMilliseconds: 7000, failoverTimeout: 8000 } })
   await lab.kill('sentinel', 1)
   await lab.start('sentinel', 1)
   t.match(await until('it answers', () => sentinelMaster(sentinel)), {
@@ -145,8 +145,8 @@ t.test('a master that was moved to a new address is found by its ordinal', async
   const { lab, writer, master } = await loaded(t)
   await writer.stop()
   await killAll(lab)
-  const moved = lab.redis.toSpliced(master, 1, '127.9.9.9')
-  await lab.configure({ redisAddresses: moved })
+  const moved = lab.redis.toSpliced(master, 1, '10.9.9.9')
+  await lab.configure({ redis: moved })
   await lab.start('sentinel', 2)
-  t.match(await until('it answers', () => sentinelMaster(lab.sentinels[2] ?? '')), { ip: '127.9.9.9', port: String(REDIS_PORT) })
+  t.match(await until('it answers', () => sentinelMaster(lab.sentinels[2] ?? '')), { ip: '10.9.9.9', port: String(REDIS_PORT) })
 })

@@ -1,9 +1,8 @@
 // Short questions to one redis or sentinel, each over a connection of its own.
 import { Redis } from 'ioredis'
 
-// Not the usual ones: a redis on all addresses of this machine would answer for a pod that is down, and empty its replicas.
-export const REDIS_PORT = 17_379
-export const SENTINEL_PORT = 27_379
+export const REDIS_PORT = 6379
+export const SENTINEL_PORT = 26_379
 export const MASTER_NAME = 'mymaster'
 
 export type Fields = Readonly<Record<string, string>>

@@ -1,0 +1,135 @@
+// A pod of the lab: a network namespace with addresses, a folder for the ConfigMap, one for the volume, and the process that the
+// pod's own script starts in there. What the kubelet does with a container, the methods do.
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Sandbox } from './network.ts'
+
+const run = promisify(execFile)
+const running = new Set<number>()
+
+export type Kind = 'redis' | 'sentinel'
+
+export interface PodOptions {
+  readonly kind: Kind
+  readonly ordinal: number
+  /** The announced address, of the pod's own Service. */
+  readonly address: string
+  /** The pod's own address. */
+  readonly ip: string
+  readonly folder: string
+  readonly sandbox: Sandbox
+  /** The command line of the shell that runs the scripts. */
+  readonly shell: readonly string[]
+  readonly path: string | undefined
+  /** More variables for the scripts. */
+  readonly environment?: NodeJS.ProcessEnv
+}
+
+export interface Script { readonly code: number, readonly output: string }
+
+export type Pod = Awaited<ReturnType<typeof createPod>>
+
+export async function createPod (options: PodOptions) {
+  const { kind, ordinal, folder, sandbox, shell } = options
+  const name = `lab-${kind}-${ordinal}`
+  const [config, data, log] = [join(folder, 'config'), join(folder, 'data'), join(folder, 'log')]
+  let { address, ip } = options
+  let child: ChildProcess | undefined
+  let onExit: () => void = () => {}
+  await Promise.all([config, data].map((path) => mkdir(path, { recursive: true })))
+  await sandbox.addAddress(ip)
+  await sandbox.addAddress(address)
+
+  const environment: NodeJS.ProcessEnv = {
+    PATH: options.path, POD_NAME: name, CONFIG_DIR: config, DATA_DIR: data, HOOK_LOG: log, ...options.environment,
+  }
+
+  function command (script: string): [string, string[]] {
+    const [program = '', ...args] = [...sandbox.enter, ...shell, join(config, script)]
+    return [program, args]
+  }
+
+  const isRunning = () => child !== undefined && child.exitCode === null && child.signalCode === null
+
+  async function start (): Promise<void> {
+    if (isRunning()) throw new Error(`${name} runs already`)
+    const output = await open(log, 'a')
+    // a process group of its own: a start script that still waits dies with what it has started
+    const started = spawn(...command(`${kind}-start.sh`), { env: environment, stdio: ['ignore', output.fd, output.fd], detached: true })
+    child = started
+    const { pid } = started
+    if (pid !== undefined) running.add(pid)
+    started.once('exit', () => { running.delete(pid ?? 0); onExit() })
+    await once(started, 'spawn')
+    await output.close()
+  }
+
+  /** To the whole group: what the shell has started as well. Nothing when nothing runs. */
+  function signal (name: NodeJS.Signals): void {
+    if (isRunning() && child?.pid !== undefined) process.kill(-child.pid, name)
+  }
+
+  async function end (name: NodeJS.Signals): Promise<void> {
+    if (!child || !isRunning()) return
+    const gone = once(child, 'exit')
+    signal(name)
+    await gone
+  }
+
+  async function script (file: string): Promise<Script> {
+    try {
+      const { stdout } = await run(...command(file), { env: environment, timeout: 60_000 })
+      return { code: 0, output: stdout.trim() }
+    } catch (error) {
+      const { code, stdout } = error as { code: number, stdout: string }
+      return { code, output: String(stdout).trim() }
+    }
+  }
+
+  return {
+    kind,
+    ordinal,
+    name,
+    sandbox,
+    data,
+    start,
+    signal,
+    script,
+    isRunning,
+    address: () => address,
+    ip: () => ip,
+    kill: () => end('SIGKILL'),
+    /** What the kubelet does before it removes a pod. */
+    terminate: async () => {
+      if (kind === 'redis') await script('redis-prestop.sh')
+      await end('SIGTERM')
+    },
+    /** The end of the volume: everything in it is gone. */
+    wipe: async () => { for (const file of await readdir(data)) await rm(join(data, file), { recursive: true }) },
+    log: () => readFile(log, 'utf8').catch(() => ''),
+    /** The kubelet refreshes the files of a ConfigMap while the pod runs. */
+    configure: async (files: Readonly<Record<string, string>>) => {
+      for (const [file, text] of Object.entries(files)) await writeFile(join(config, file), text)
+    },
+    /** The pod is created anew. */
+    moveTo: async (newIp: string) => {
+      await sandbox.removeAddress(ip)
+      await sandbox.addAddress(newIp)
+      ip = newIp
+    },
+    /** The pod's Service is created anew. */
+    announceAt: async (newAddress: string) => {
+      await sandbox.removeAddress(address)
+      await sandbox.addAddress(newAddress)
+      address = newAddress
+    },
+    whenItEnds: (listener: () => void) => { onExit = listener },
+  }
+}
+
+/** Also a test that ends in the middle leaves no process behind. */
+process.once('SIGTERM', () => process.exit(143))
+process.once('exit', () => { for (const pid of running) process.kill(-pid, 'SIGKILL') })
