@@ -52,13 +52,26 @@ build: node_modules/.ready ## src -> dist
 	@rm -rf dist
 	@npm run -s build
 
+dist/probe/main.js: $(shell find src -name '*.ts') tsconfig.build.json node_modules/.ready
+	@npm run -s build
+	@touch $@
+
 .PHONY: unit
 unit: node_modules/.ready ## unit and contract tests, with coverage
 	@npx tap $(UNIT)
 
 .PHONY: lab
-lab: node_modules/.ready ## the pods' scripts against real redis-server and redis-sentinel processes
+lab: dist/probe/main.js ## the pods' scripts against real redis-server and redis-sentinel processes
 	@$(OWN_NETWORK) npx tap --disable-coverage --jobs=2 --timeout=300 $(LAB)
+
+.PHONY: faults
+faults: dist/probe/main.js ## 35 faults against real processes, with a table of what each one cost: ONLY= RUNS= SEED= JOBS= JSON=
+	@$(OWN_NETWORK) npx tsx test/lab/faults/main.ts $(if $(LIST),--list) $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
+
+.PHONY: chaos
+chaos: dist/probe/main.js ## random faults under load: SEED= MINUTES= SIZE=
+	@$(OWN_NETWORK) npx tsx test/lab/chaos.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SIZE),--size $(SIZE))
 
 .PHONY: cluster-test
 cluster-test: node_modules/.ready ## the whole on a real Kubernetes; METACONTROLLER_BIN names a real Metacontroller

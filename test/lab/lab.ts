@@ -169,7 +169,7 @@ export async function createLab (options: LabOptions = {}) {
   }
 
   async function close (): Promise<void> {
-    for (const some of pods) await some.kill()
+    for (const some of pods) await some.close()
     if (!options.network) await network.close()
     await rm(root, { recursive: true, force: true })
   }

@@ -8,13 +8,15 @@ import { until } from './questions.ts'
 
 const run = promisify(execFile)
 
+type AddressOf = 'pod' | 'service'
+
 /** The network namespace of one pod, kept by a process that only sleeps, as a pause container does. */
 export interface Sandbox {
   /** Prefix of a command line that runs the rest in this namespace; the process id stays that of the command. */
   readonly enter: readonly string[]
-  /** A pod's own address changes when it is created anew; the announced one is that of its Service. */
-  readonly addAddress: (address: string) => Promise<void>
-  readonly removeAddress: (address: string) => Promise<void>
+  /** A pod's own address is in the network, and changes when the pod is created anew; its Service's address is a single one. */
+  readonly addAddress: (address: string, of?: AddressOf) => Promise<void>
+  readonly removeAddress: (address: string, of?: AddressOf) => Promise<void>
   /** Drops every packet from and to these addresses; nothing is refused, as when a cable is cut. */
   readonly cutFrom: (addresses: readonly string[]) => Promise<void>
   readonly cutOff: () => Promise<void>
@@ -43,10 +45,11 @@ export async function createNetwork ({ ipv6 = false } = {}): Promise<Network> {
   const [high, low] = [number >> 8, number % 256]
   const address = (host: number) => ipv6 ? `fd00:${high.toString(16)}:${low.toString(16)}::${host.toString(16)}` : `10.${high}.${low}.${host}`
   const flags = ipv6 ? ['nodad'] : []
-  const prefix = ipv6 ? '/64' : '/24'
+  // in one network with a pod's own address, the other would go with it (net.ipv4.conf.all.promote_secondaries)
+  const length = ipv6 ? { pod: '/64', service: '/128' } : { pod: '/24', service: '/32' }
   await run('ip', ['link', 'add', bridge, 'type', 'bridge', 'mcast_snooping', '0'])
   await run('ip', ['link', 'set', bridge, 'up'])
-  await run('ip', ['addr', 'add', `${address(HOME)}${prefix}`, 'dev', bridge, ...flags])
+  await run('ip', ['addr', 'add', address(HOME) + length.pod, 'dev', bridge, ...flags])
   const members: ChildProcess[] = []
 
   async function sandbox (name: string): Promise<Sandbox> {
@@ -67,8 +70,8 @@ export async function createNetwork ({ ipv6 = false } = {}): Promise<Network> {
     await inside('ip', 'link', 'set', 'eth0', 'up')
     return {
       enter,
-      addAddress: (some) => inside('ip', 'addr', 'add', `${some}${prefix}`, 'dev', 'eth0', ...flags),
-      removeAddress: (some) => inside('ip', 'addr', 'del', `${some}${prefix}`, 'dev', 'eth0'),
+      addAddress: (some, of = 'pod') => inside('ip', 'addr', 'add', some + length[of], 'dev', 'eth0', ...flags),
+      removeAddress: (some, of = 'pod') => inside('ip', 'addr', 'del', some + length[of], 'dev', 'eth0'),
       cutFrom: async (addresses) => {
         for (const other of addresses) {
           await filter('-A', 'INPUT', '-s', other, '-j', 'DROP')

@@ -2,7 +2,7 @@
 // pod's own script starts in there. What the kubelet does with a container, the methods do.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Sandbox } from './network.ts'
@@ -39,9 +39,11 @@ export async function createPod (options: PodOptions) {
   let { address, ip } = options
   let child: ChildProcess | undefined
   let onExit: () => void = () => {}
+  let settings = ''
+  let limited = false
   await Promise.all([config, data].map((path) => mkdir(path, { recursive: true })))
   await sandbox.addAddress(ip)
-  await sandbox.addAddress(address)
+  await sandbox.addAddress(address, 'service')
 
   const environment: NodeJS.ProcessEnv = {
     PATH: options.path, POD_NAME: name, CONFIG_DIR: config, DATA_DIR: data, HOOK_LOG: log, ...options.environment,
@@ -112,7 +114,21 @@ export async function createPod (options: PodOptions) {
     log: () => readFile(log, 'utf8').catch(() => ''),
     /** The kubelet refreshes the files of a ConfigMap while the pod runs. */
     configure: async (files: Readonly<Record<string, string>>) => {
-      for (const [file, text] of Object.entries(files)) await writeFile(join(config, file), text)
+      for (const [file, text] of Object.entries(files)) await writeFile(join(config, file), file === `${kind}.conf` ? text + settings : text)
+    },
+    /** A setting of this pod alone. */
+    addSetting: async (line: string) => {
+      settings += `${line}\n`
+      await appendFile(join(config, `${kind}.conf`), `${line}\n`)
+    },
+    /** A volume with an end: in memory, empty. */
+    limitVolume: async (megabytes: number) => {
+      await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', data])
+      limited = true
+    },
+    close: async () => {
+      await end('SIGKILL')
+      if (limited) await run('umount', ['-l', data])
     },
     /** The pod is created anew. */
     moveTo: async (newIp: string) => {
@@ -122,8 +138,8 @@ export async function createPod (options: PodOptions) {
     },
     /** The pod's Service is created anew. */
     announceAt: async (newAddress: string) => {
-      await sandbox.removeAddress(address)
-      await sandbox.addAddress(newAddress)
+      await sandbox.removeAddress(address, 'service')
+      await sandbox.addAddress(newAddress, 'service')
       address = newAddress
     },
     whenItEnds: (listener: () => void) => { onExit = listener },

@@ -1,5 +1,5 @@
 // Short questions to one redis or sentinel, each over a connection of its own.
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 
 export const REDIS_PORT = 6379
 export const SENTINEL_PORT = 26_379
@@ -8,7 +8,7 @@ export const MASTER_NAME = 'mymaster'
 export type Fields = Readonly<Record<string, string>>
 
 /** No retries and no queue: an error is an answer too. */
-export function connection (host: string, port: number): Redis {
+export function connection (host: string, port: number, options: Pick<RedisOptions, 'commandTimeout'> = {}): Redis {
   const redis = new Redis({
     host,
     port,
@@ -19,6 +19,7 @@ export function connection (host: string, port: number): Redis {
     connectTimeout: 500,
     commandTimeout: 12_000,
     retryStrategy: () => null,
+    ...options,
   })
   // each command reports its own failure
   redis.on('error', () => {})

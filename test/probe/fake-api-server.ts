@@ -26,7 +26,7 @@ export interface FakeApiServer {
   readonly compact: () => void
 }
 
-export function createFakeApiServer (): FakeApiServer {
+export function createFakeApiServer ({ host = '127.0.0.1' } = {}): FakeApiServer {
   const store = new Map<string, Map<string, FakeObject>>()
   const watches = new Set<Watch>()
   const history: FakeObject[] = []
@@ -127,7 +127,7 @@ export function createFakeApiServer (): FakeApiServer {
       request.setEncoding('utf8').on('data', (chunk: string) => { body += chunk }).on('end', () => answer(request, body, response))
     })
     server = created
-    await new Promise<void>((resolve) => created.listen(port, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => created.listen(port, host, resolve))
     port = (created.address() as AddressInfo).port
   }
 
@@ -137,7 +137,7 @@ export function createFakeApiServer (): FakeApiServer {
   }
 
   return {
-    url: () => `http://127.0.0.1:${port}`,
+    url: () => `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     put,
     remove,
     get: (collection, name) => collectionOf(collection).get(name),

@@ -1,0 +1,194 @@
+// make chaos: faults at random, one after another and together, against a cluster under load; after each one the cluster must
+// heal, every acknowledged write must be there, and at no time may two pods that say they are master carry the label.
+import { appendFile, mkdir, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { type ControlPlane, startControlPlane } from './control-plane.ts'
+import { randomFrom } from './faults/run.ts'
+import { createLab, type Lab } from './lab.ts'
+import { troubles, type Trouble } from './troubles.ts'
+import { sleep, until } from './questions.ts'
+import { startWriter, type Writer } from './writer.ts'
+
+const USAGE = `usage: make chaos [SEED=1] [MINUTES=10] [SIZE=3]
+Random faults for MINUTES against SIZE redis pods and SIZE sentinels (3 or 5) under load. The same SEED makes the same faults.
+Prints each step as a line, and at the end what was lost or not right; chaos-logs/SEED.jsonl keeps the steps, and
+chaos-logs/SEED.log the logs of all processes when something was not right. Exit code 1 then.`
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    minutes: { type: 'string', default: '10' },
+    size: { type: 'string', default: '3' },
+    help: { type: 'boolean' },
+  },
+})
+
+const WRITERS = ['a', 'b', 'c'] as const
+const PACE_MS = 4
+const HEAL_SECONDS = 120
+const LOOK_MS = 50
+
+interface Step {
+  readonly step: number
+  readonly faults: readonly string[]
+  readonly healMs: number
+  readonly gapMs: number
+  readonly acknowledged: number
+  readonly lost: number
+  readonly mayLose: boolean
+  readonly violations: readonly string[]
+}
+
+async function main (): Promise<number> {
+  if (values.help) {
+    console.log(USAGE)
+    return 0
+  }
+  const [seed, minutes, size] = [Number(values.seed), Number(values.minutes), Number(values.size)]
+  const random = randomFrom(seed)
+  const lab = await createLab({ redisReplicas: size, sentinelReplicas: size, downAfterMilliseconds: 2000 + Math.floor(random() * 3000), failoverTimeout: 10_000 })
+  const plane = await startControlPlane(lab)
+  await plane.probe.start()
+  await plane.startAll()
+  await healed(lab, plane)
+  const labels = watchLabels(lab, plane)
+  await mkdir('chaos-logs', { recursive: true })
+  await writeFile(`chaos-logs/${seed}.jsonl`, '')
+
+  const steps: Step[] = []
+  const end = Date.now() + minutes * 60_000
+  let master = await lab.healed()
+  for (let number = 1; Date.now() < end; number += 1) {
+    const step = await runStep({ number, lab, plane, random, master, labels })
+    steps.push(step)
+    await appendFile(`chaos-logs/${seed}.jsonl`, `${JSON.stringify(step)}\n`)
+    show(seed, step)
+    if (step.violations.length > 0) await keepLogs(lab, plane, seed, number)
+    const now = await lab.healed(HEAL_SECONDS).catch(() => undefined)
+    if (now === undefined) break
+    master = now
+  }
+  labels.stop()
+  await plane.close()
+  await lab.close()
+  return summary(seed, size, steps)
+}
+
+interface StepInput {
+  readonly number: number
+  readonly lab: Lab
+  readonly plane: ControlPlane
+  readonly random: () => number
+  readonly master: number
+  readonly labels: ReturnType<typeof watchLabels>
+}
+
+async function runStep ({ number, lab, plane, random, master, labels }: StepInput): Promise<Step> {
+  const violations: string[] = []
+  const writers = WRITERS.map((name) => startWriter(lab.redis, { find: plane.throughService, name: `${number}${name}`, paceMs: PACE_MS }))
+  await until('all clients write', async () => writers.every((writer) => writer.acknowledged() > 30) || undefined)
+  const chosen = choose(random)
+  const faults = chosen.map(({ name }) => name)
+  const context = { lab, plane, random, master: () => master }
+  await Promise.all(chosen.map(async (trouble, i) => {
+    await sleep(i * random() * 2000)
+    await trouble.make(context)
+  }))
+  const from = performance.now()
+  const heal = await healed(lab, plane).catch((error: unknown) => { violations.push(`not healed: ${String(error)}`) })
+  const healMs = Math.round(performance.now() - from)
+  if (heal !== undefined) await goOn(writers).catch((error: unknown) => { violations.push(`no writes after it: ${String(error)}`) })
+  await Promise.all(writers.map((writer) => writer.stop()))
+  const lost = heal === undefined ? -1 : await losses(lab, heal, writers)
+  const mayLose = chosen.some((trouble) => trouble.mayLose)
+  if (lost !== 0 && !mayLose) violations.push(`${lost} acknowledged writes are lost`)
+  violations.push(...labels.take())
+  const gapMs = Math.max(...writers.map((writer) => writer.gap()))
+  const acknowledged = writers.reduce((sum, writer) => sum + writer.acknowledged(), 0)
+  return { step: number, faults, healMs, gapMs, acknowledged, lost, mayLose, violations }
+}
+
+/** One fault, or two at the same time that hit different pods. */
+function choose (random: () => number): Trouble[] {
+  const pick = () => troubles[Math.floor(random() * troubles.length)] as Trouble
+  const first = pick()
+  if (first.alone || random() < 0.6) return [first]
+  const second = pick()
+  return second.alone || second.touches === first.touches ? [first] : [first, second]
+}
+
+async function healed (lab: Lab, plane: ControlPlane): Promise<number> {
+  const master = await lab.healed(HEAL_SECONDS)
+  await until('the label is on the master', async () => String(plane.labelled()) === String(master) || undefined)
+  return master
+}
+
+async function goOn (writers: readonly Writer[]): Promise<void> {
+  const before = writers.map((writer) => writer.acknowledged())
+  await until('all clients write again', async () => writers.every((writer, i) => writer.acknowledged() > (before[i] ?? 0) + 20) || undefined)
+}
+
+/** Asked of every redis; the worst one counts. */
+async function losses (lab: Lab, master: number, writers: readonly Writer[]): Promise<number> {
+  await lab.level()
+  const all = await Promise.all(lab.redis.map(async (address) => {
+    const lost = await Promise.all(writers.map((writer) => writer.lost(address)))
+    return lost.reduce((sum, count) => sum + count, 0)
+  }))
+  return Math.max(...all, all[master] ?? 0)
+}
+
+/** Looks all the time: do two labelled pods say at the same time that they are master? */
+function watchLabels (lab: Lab, plane: ControlPlane) {
+  const order = { stop: false }
+  const found: string[] = []
+  async function look (): Promise<void> {
+    const before = plane.labelled()
+    if (before.length < 2) return
+    const masters = await lab.masters()
+    const both = before.filter((ordinal) => masters.includes(ordinal) && plane.labelled().includes(ordinal))
+    if (both.length > 1) found.push(`redis ${both.join(' and ')} carry the label and say that they are master`)
+  }
+  const watch = async () => {
+    while (!order.stop) {
+      await look()
+      await sleep(LOOK_MS)
+    }
+  }
+  watch().catch((error: unknown) => found.push(String(error)))
+  return { take: () => found.splice(0), stop: () => { order.stop = true } }
+}
+
+async function keepLogs (lab: Lab, plane: ControlPlane, seed: number, step: number): Promise<void> {
+  const parts = await Promise.all(lab.everybody().map(async ([kind, ordinal]) => `--- ${kind} ${ordinal}\n${await lab.log(kind, ordinal)}`))
+  await writeFile(`chaos-logs/${seed}-${step}.log`, `${parts.join('\n')}\n--- probe\n${await plane.probe.log()}`)
+}
+
+function show (seed: number, { step, faults, healMs, gapMs, acknowledged, lost, mayLose, violations }: Step): void {
+  const verdict = violations.length === 0 ? 'ok' : `NOT OK: ${violations.join('; ')} (chaos-logs/${seed}-${step}.log)`
+  const bounded = mayLose && lost > 0 ? ' (a partition or a stop of the master may)' : ''
+  console.log(`${seed}/${step}: ${faults.join(' + ')}: heal ${healMs} ms, gap ${gapMs} ms, ${acknowledged} acknowledged, ${lost} lost${bounded}, ${verdict}`)
+}
+
+function summary (seed: number, size: number, steps: readonly Step[]): number {
+  const wrong = steps.filter(({ violations }) => violations.length > 0)
+  const sum = (of: (step: Step) => number) => steps.reduce((total, step) => total + of(step), 0)
+  const gaps = steps.map(({ gapMs }) => gapMs).sort((a, b) => a - b)
+  const at = (share: number) => gaps[Math.min(gaps.length - 1, Math.floor(share * gaps.length))]
+  console.log(JSON.stringify({
+    seed,
+    size,
+    steps: steps.length,
+    acknowledged: sum(({ acknowledged }) => acknowledged),
+    lostWhereItMust: sum(({ lost, mayLose }) => mayLose ? Math.max(lost, 0) : 0),
+    lost: sum(({ lost, mayLose }) => mayLose ? 0 : Math.max(lost, 0)),
+    gapMs: { p50: at(0.5), p95: at(0.95), max: gaps.at(-1) },
+    violations: wrong.map(({ step, faults, violations }) => ({ step, faults, violations })),
+  }, null, 2))
+  return wrong.length > 0 ? 1 : 0
+}
+
+main().then((code) => { process.exit(code) }, (error: unknown) => {
+  console.error(error)
+  process.exit(2)
+})

@@ -1,0 +1,267 @@
+// What a lab's pods see of Kubernetes: a stand-in for the API server, the hook itself (its pure sync), a kubelet's reports and
+// readiness checks, and the compiled probe as a process of its own.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Redis } from 'ioredis'
+import type { ConfigMap, Pod as PodObject, Service } from 'kubernetes-types/core/v1.js'
+import { byName, type Child, type Observed } from '../../src/metadata/children.ts'
+import { MASTER_ROLE, POD_SERVICE_LABEL, ROLE_LABEL } from '../../src/metadata/labels.ts'
+import { redisSentinelNames } from '../../src/metadata/names.ts'
+import { syncRedisSentinel } from '../../src/redis-sentinel/sync.ts'
+import { createFakeApiServer, type FakeObject } from '../probe/fake-api-server.ts'
+import { type Lab, NAME, NAMESPACE } from './lab.ts'
+import { HOME } from './network.ts'
+import type { Kind, Pod } from './pod.ts'
+import { connection, REDIS_PORT, sleep, until } from './questions.ts'
+
+const PODS = '/api/v1/pods'
+const SERVICES = '/api/v1/services'
+const CLUSTERS = '/apis/cache.iguochan.io/v1/redissentinels'
+const PROBE_MAIN = new URL('../../dist/probe/main.js', import.meta.url).pathname
+const SYNC_MS = 500
+/** A kubelet looks at its containers once a second. */
+const RELIST_MS = 1000
+const READINESS_MS = 3000
+/** From here on the addresses of pods that are created anew. */
+const NEW_PODS = 200
+const PROBE_HOST = 250
+
+export type ControlPlane = Awaited<ReturnType<typeof startControlPlane>>
+
+/** `place`: which cluster of the network this is; only the first has a probe unless told. */
+export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
+  const api = createFakeApiServer({ host: lab.network.address(HOME) })
+  await api.start()
+  const uids = new Map<string, string>()
+  const readiness = new Map<string, boolean>()
+  const terminated = new Set<string>()
+  const names = redisSentinelNames(NAME)
+  let created = 0
+  let stateMap: ConfigMap[] = []
+  const order = { closed: false }
+  let published = ''
+  const replaced: string[] = []
+
+  const uidOf = (pod: Pod) => uids.get(pod.name) ?? newUid(pod)
+  function newUid (pod: Pod): string {
+    const uid = `${pod.name}-${++created}`
+    uids.set(pod.name, uid)
+    return uid
+  }
+
+  /** The pod as the API server shows it; a label that the probe wrote stays while the pod is the same. */
+  function show (pod: Pod, more: object = {}): void {
+    const uid = uidOf(pod)
+    const before = api.get(PODS, pod.name)
+    const kept = before?.metadata['uid'] === uid ? before.metadata : undefined
+    const owner = { kind: 'StatefulSet', controller: true, uid: `${pod.kind}-set` }
+    api.put(PODS, {
+      metadata: {
+        name: pod.name,
+        namespace: NAMESPACE,
+        uid,
+        labels: { ...kept?.labels, app: 'redis-sentinel', component: pod.kind, name: NAME },
+        ...(kept?.annotations && { annotations: kept.annotations }),
+        ownerReferences: [owner],
+        ...more,
+      },
+      status: {
+        podIP: pod.ip(),
+        phase: 'Running',
+        conditions: [{ type: 'Ready', status: readiness.get(pod.name) ? 'True' : 'False' }],
+        containerStatuses: [{ name: pod.kind, state: terminated.has(pod.name) ? { terminated: {} } : { running: {} } }],
+      },
+    })
+  }
+
+  function showService (pod: Pod): void {
+    api.put(SERVICES, {
+      metadata: { name: pod.name, namespace: NAMESPACE, labels: { [POD_SERVICE_LABEL]: pod.name } }, spec: { clusterIP: pod.address() },
+    })
+  }
+
+  /** The kubelet reports a container that ended and was not started again. */
+  function watch (pod: Pod): void {
+    pod.whenItEnds(() => {
+      const uid = uids.get(pod.name)
+      setTimeout(() => {
+        if (order.closed || pod.isRunning() || uids.get(pod.name) !== uid || !api.get(PODS, pod.name)) return
+        terminated.add(pod.name)
+        show(pod)
+      }, RELIST_MS)
+    })
+  }
+
+  async function start (pod: Pod): Promise<void> {
+    terminated.delete(pod.name)
+    show(pod)
+    await pod.start()
+  }
+
+  function observed (): Observed {
+    const set = (kind: Kind) => ({ metadata: { name: names[kind].statefulSet, uid: `${kind}-set` } })
+    return {
+      configMaps: stateMap,
+      services: api.list(SERVICES) as unknown as Service[],
+      statefulSets: [set('redis'), set('sentinel')] as Observed['statefulSets'],
+      podDisruptionBudgets: [],
+      pods: api.list(PODS) as unknown as PodObject[],
+    }
+  }
+
+  let status: { [field: string]: unknown } | undefined
+
+  /** What Metacontroller does with a change: the hook's ConfigMaps reach the pods. */
+  async function sync (): Promise<void> {
+    const parent = { metadata: { name: NAME, namespace: NAMESPACE, generation: 1 }, spec: lab.spec(), ...(status && { status }) }
+    const answer = syncRedisSentinel(parent, observed(), new Date())
+    status = answer.status
+    const configMaps = answer.children.filter((child: Child): child is ConfigMap => child.kind === 'ConfigMap')
+    stateMap = configMaps
+    const data = (kind: Kind) => byName(configMaps, names[kind].config)?.data
+    const configuration = { redis: data('redis') ?? {}, sentinel: data('sentinel') ?? {} }
+    const text = JSON.stringify(configuration)
+    if (!data('redis') || text === published) return
+    published = text
+    await lab.publish(configuration)
+  }
+
+  async function repeat (everyMs: number, task: () => Promise<void>): Promise<void> {
+    while (!order.closed) {
+      await task()
+      await sleep(everyMs)
+    }
+  }
+
+  async function checkReadiness (): Promise<void> {
+    await Promise.all(lab.pods().map(async (pod) => {
+      const ready = pod.isRunning() && (await pod.script(`${pod.kind}-ready.sh`)).code === 0
+      if (order.closed || readiness.get(pod.name) === ready || !api.get(PODS, pod.name)) return
+      readiness.set(pod.name, ready)
+      show(pod)
+    }))
+  }
+
+  const probe = await createProbe(lab, api.url, place)
+  api.put(CLUSTERS, { metadata: { name: NAME, namespace: NAMESPACE, uid: 'cluster' }, spec: lab.spec() })
+  for (const pod of lab.pods()) {
+    showService(pod)
+    show(pod)
+    watch(pod)
+  }
+  await sync()
+  const loops = [repeat(SYNC_MS, sync), repeat(READINESS_MS, checkReadiness)]
+
+  /** Ordinals of the redis pods that carry the master's label now. */
+  function labelled (): number[] {
+    return api.list(PODS).filter(isLabelledMaster).map(({ metadata }) => Number(metadata.name.split('-').at(-1)))
+  }
+
+  return {
+    api,
+    probe,
+    labelled,
+    replaced,
+    events: (): string[] => api.list('/api/v1/events').map((event) => String(event['reason'])),
+    labelHistory: () => api.history.filter(isLabelledMaster).map(({ metadata }) => metadata.name),
+    status: () => status,
+    sync,
+    async startAll (order: readonly [Kind, number][] = lab.everybody()): Promise<void> {
+      for (const [kind, ordinal] of order) await start(lab.pod(kind, ordinal))
+    },
+    start: (kind: Kind, ordinal: number) => start(lab.pod(kind, ordinal)),
+    /** Killed, and started again in the same pod. */
+    async crash (kind: Kind, ordinal: number, { afterMs = 300, wipe = false } = {}): Promise<void> {
+      const pod = lab.pod(kind, ordinal)
+      await pod.kill()
+      if (wipe) await pod.wipe()
+      await sleep(afterMs)
+      await start(pod)
+    },
+    /** Deleted, and created anew by the StatefulSet with another address. */
+    async deletePod (kind: Kind, ordinal: number, { force = false, awayMs = 1000, stay = false } = {}): Promise<void> {
+      const pod = lab.pod(kind, ordinal)
+      if (force) {
+        api.remove(PODS, pod.name)
+        await pod.kill()
+      } else {
+        show(pod, { deletionTimestamp: new Date().toISOString() })
+        await pod.terminate()
+        api.remove(PODS, pod.name)
+      }
+      readiness.delete(pod.name)
+      uids.delete(pod.name)
+      terminated.delete(pod.name)
+      if (stay) return
+      replaced.push(pod.ip())
+      await sleep(awayMs)
+      await pod.moveTo(lab.network.address(NEW_PODS + replaced.length % 20 + 20 * place))
+      await start(pod)
+    },
+    /** A Service that somebody deleted is created anew by the hook, with another address. */
+    async recreateService (kind: Kind, ordinal: number, address: string): Promise<void> {
+      const pod = lab.pod(kind, ordinal)
+      api.remove(SERVICES, pod.name)
+      await pod.announceAt(address)
+      showService(pod)
+    },
+    /** After a change of the members. */
+    show: (kind: Kind, ordinal: number) => { const pod = lab.pod(kind, ordinal); showService(pod); show(pod); watch(pod) },
+    changeSpec: async () => { api.put(CLUSTERS, { metadata: { name: NAME, namespace: NAMESPACE, uid: 'cluster' }, spec: lab.spec() }); await sync() },
+    ready: (kind: Kind, ordinal: number) => until(`${kind} ${ordinal} is ready`, async () => readiness.get(lab.pod(kind, ordinal).name) || undefined),
+    /** A connection through the master Service: to the labelled pod, whatever that is. */
+    async throughService (): Promise<Redis> {
+      const [ordinal] = labelled()
+      if (ordinal === undefined) throw new Error('the Service has no endpoint')
+      const redis = connection(lab.pod('redis', ordinal).ip(), REDIS_PORT, { commandTimeout: 1000 })
+      await redis.connect()
+      return redis
+    },
+    async close (): Promise<void> {
+      order.closed = true
+      await probe.kill()
+      await Promise.all(loops)
+      await api.stop()
+    },
+  }
+}
+
+function isLabelledMaster ({ metadata }: FakeObject): boolean {
+  return metadata.labels?.[ROLE_LABEL] === MASTER_ROLE
+}
+
+/** The probe as it is deployed: compiled, with its environment and a kubeconfig, at an address of its own. */
+async function createProbe (lab: Lab, server: () => string, place: number) {
+  const sandbox = await lab.network.sandbox(`${place}p`)
+  await sandbox.addAddress(lab.network.address(PROBE_HOST - place))
+  const log = join(lab.root, 'probe.log')
+  let child: ChildProcess | undefined
+
+  async function start (): Promise<void> {
+    const kubeconfig = join(lab.root, 'kubeconfig')
+    await writeFile(kubeconfig, JSON.stringify({
+      'current-context': 'lab',
+      contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab', namespace: NAMESPACE } }],
+      clusters: [{ name: 'lab', cluster: { server: server() } }],
+      users: [{ name: 'lab', user: {} }],
+    }))
+    const output = await open(log, 'a')
+    const [program = '', ...args] = [...sandbox.enter, process.execPath, PROBE_MAIN]
+    const env = { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, METRICS_PORT: '0', POD_NAME: 'probe-0', LOG_LEVEL: 'debug' }
+    child = spawn(program, args, { env, stdio: ['ignore', output.fd, output.fd] })
+    await once(child, 'spawn')
+    await output.close()
+  }
+
+  async function kill (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill(signal)
+    await gone
+  }
+
+  process.once('exit', () => { child?.kill('SIGKILL') })
+  return { sandbox, start, kill, log: () => readFile(log, 'utf8').catch(() => '') }
+}

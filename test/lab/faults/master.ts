@@ -1,0 +1,168 @@
+// Faults of the master: 1 to 8, 17, 18, 20, 21.
+import { ask, REDIS_PORT, sentinelMaster, sleep } from '../questions.ts'
+import { startWriter } from '../writer.ts'
+import type { Fault, Run } from './run.ts'
+
+/** The kubelet starts a killed container again long before the sentinels notice. */
+const crash = (wipe: boolean) => async ({ plane, master }: Run) => plane.crash('redis', master(), { wipe })
+
+async function crashed (run: Run, wipe = false): Promise<void> {
+  const former = run.master()
+  await crash(wipe)(run)
+  await run.time('another master', async () => (await run.lab.masters()).some((ordinal) => ordinal !== former))
+  await run.writes()
+  run.figure('write gap', run.writer.gap(), 1000)
+}
+
+async function deleted (run: Run, force: boolean, goal: number): Promise<void> {
+  const { lab, plane, master, writer, writes, figure, check } = run
+  const oldIp = lab.pod('redis', master()).ip()
+  await plane.deletePod('redis', master(), { force, awayMs: force ? 5000 : 1000 })
+  await writes()
+  figure('write gap', writer.gap(), goal)
+  for (const sentinel of lab.sentinels) {
+    const known = JSON.stringify(await ask(sentinel, 26379, 'SENTINEL', 'REPLICAS', 'mymaster'))
+    check(`sentinel ${sentinel} knows the address of the old pod`, !known.includes(`"${oldIp}"`))
+  }
+}
+
+async function lostNode (run: Run): Promise<void> {
+  const { lab, master, writes, writer, figure } = run
+  const { sandbox } = lab.pod('redis', master())
+  await sandbox.cutOff()
+  await writes()
+  figure('write gap', writer.gap(), lab.spec().downAfterMilliseconds + 2000)
+  await sandbox.restore()
+}
+
+async function hung (run: Run): Promise<void> {
+  const { lab, master, time, figure } = run
+  const former = master()
+  const pod = lab.pod('redis', former)
+  pod.signal('SIGSTOP')
+  await time('another master', async () => (await lab.masters()).some((ordinal) => ordinal !== former))
+  await sleep(10_000)
+  pod.signal('SIGCONT')
+  figure('former master demoted', await time('the former master follows', async () => !(await lab.masters()).includes(former)), 2000)
+}
+
+/** The client of the master's side stays with its open connection. */
+async function partitioned (run: Run): Promise<void> {
+  const { lab, plane, master, time, figure, writer, writes } = run
+  const former = master()
+  const pod = lab.pod('redis', former)
+  const inside = startWriter([pod.ip()], { name: 'inside' })
+  await time('the client inside writes', () => inside.acknowledged() > 100)
+  const rest = lab.pods().filter((other) => other !== pod).flatMap((other) => [other.ip(), other.address()])
+  const from = performance.now()
+  await pod.sandbox.cutFrom([...rest, lab.network.address(250)])
+  let last = inside.acknowledged()
+  let lastAt = from
+  await time('20 seconds', async () => {
+    if (inside.acknowledged() > last) [last, lastAt] = [inside.acknowledged(), performance.now()]
+    return performance.now() - from > 20_000
+  })
+  figure('last write acknowledged inside', lastAt - from, 5000)
+  await writes()
+  figure('write gap outside', writer.gap(), lab.spec().downAfterMilliseconds + 3000)
+  await pod.sandbox.restore()
+  figure('former master demoted', await time('the former master follows', async () => !(await lab.masters()).includes(former)), 2000)
+  await inside.stop()
+  const now = plane.labelled()[0] ?? 0
+  await lab.level()
+  figure('writes lost inside (count)', await inside.lost(lab.redis[now] ?? ''))
+}
+
+async function afterBootstrap (run: Run): Promise<void> {
+  const { lab, master, time, figure, plane } = run
+  const former = master()
+  await sleep(3000)
+  await lab.kill('redis', former)
+  figure('another master', await time('another master', async () => (await lab.masters()).some((ordinal) => ordinal !== former)), 7000)
+  await plane.start('redis', former)
+}
+
+async function withReplica (run: Run): Promise<void> {
+  const { lab, plane, master, others, time, figure, writes } = run
+  const [second = 0, third] = others()
+  const former = master()
+  await lab.level()
+  await Promise.all([lab.kill('redis', former), lab.kill('redis', second)])
+  figure('the third is master', await time('the third is master', async () => String(await lab.masters()) === String(third)), 7000)
+  await plane.start('redis', second)
+  await writes()
+  figure('write gap', run.writer.gap())
+  await plane.start('redis', former)
+}
+
+const named = async (run: Run, sentinel = 0): Promise<number> => {
+  const { ip } = await sentinelMaster(run.lab.sentinels[sentinel] ?? '')
+  return run.lab.redis.indexOf(ip ?? '')
+}
+
+async function twice (run: Run): Promise<void> {
+  const { lab, plane, master, time } = run
+  const first = master()
+  await lab.kill('redis', first)
+  await time('the sentinels name another', async () => await named(run) !== first)
+  await sleep(500)
+  const second = await named(run)
+  await lab.kill('redis', second)
+  await sleep(2000)
+  await plane.start('redis', first)
+  await plane.start('redis', second)
+}
+
+/** One after the other, so that each knows less than the next: only the last one has everything. */
+async function withoutReplicas (run: Run): Promise<void> {
+  const { lab, plane, master, others, time, figure, writes } = run
+  const former = master()
+  const [early = 0, late = 0] = others()
+  await lab.kill('redis', early)
+  await writes()
+  await sleep(2000)
+  await lab.kill('redis', late)
+  await lab.kill('redis', former)
+  await sleep(3000)
+  await plane.start('redis', early)
+  await plane.start('redis', late)
+  const limit = 2 * lab.spec().failoverTimeout + 2000
+  figure('a replica is master', await time('a replica is master', async () => (await lab.masters()).length === 1), limit)
+  await plane.start('redis', former)
+}
+
+async function handedOver ({ lab, plane, others, writes, writer, figure }: Run): Promise<void> {
+  for (const ordinal of [2, 1, 0]) {
+    await plane.deletePod('redis', ordinal)
+    await plane.ready('redis', ordinal)
+    await lab.healed()
+    await writes()
+  }
+  figure('sum of write gaps', writer.gaps(), 1000)
+  figure('replicas (count)', others().length)
+}
+
+async function rogue ({ lab, plane, others, time, figure, check }: Run): Promise<void> {
+  const before = plane.labelHistory().length
+  const [replica = 0] = others()
+  await ask(lab.redis[replica] ?? '', REDIS_PORT, 'REPLICAOF', 'NO', 'ONE')
+  figure('demoted', await time('the rogue follows again', async () => !(await lab.masters()).includes(replica)), 2000)
+  check('the label moved', plane.labelHistory().slice(before).every((pod) => pod.endsWith(String(plane.labelled()[0]))))
+}
+
+export const masterFaults: readonly Fault[] = [
+  { number: 1, name: 'master process dies, its container restarts', short: true, inject: (run) => crashed(run) },
+  { number: 2, name: 'the same without persistence', options: { persistent: false }, short: true, inject: (run) => crashed(run) },
+  { number: 3, name: 'the same, and its volume is gone', short: true, inject: (run) => crashed(run, true) },
+  { number: 4, name: 'master pod deleted', short: true, inject: (run) => deleted(run, false, 500) },
+  { number: 5, name: 'master pod deleted by force, new address', inject: (run) => deleted(run, true, 1000) },
+  { number: 6, name: 'node of the master lost', inject: lostNode },
+  { number: 7, name: 'master hangs', inject: hung },
+  { number: 8, name: 'partition: master and a client on one side, 20 s', mayLose: true, inject: partitioned },
+  { number: 17, name: 'master dies 3 s after the first bootstrap', prepare: async ({ lab }) => { await lab.healed() }, inject: afterBootstrap },
+  { number: 18, name: 'master and a replica die together', inject: withReplica },
+  { number: 20, name: 'two failovers in a row', inject: twice },
+  { number: 21, name: 'all replicas die one after the other, then the master; the replicas return', inject: withoutReplicas },
+  { number: 30, name: 'rolling update, pod after pod', inject: handedOver },
+  { number: 34, name: 'somebody makes a replica a master', short: true, inject: rogue },
+]

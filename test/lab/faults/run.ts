@@ -1,0 +1,162 @@
+// One run of one fault: a cluster under load with the probe, the fault, then the questions that every fault must answer.
+import { type ControlPlane, startControlPlane } from '../control-plane.ts'
+import { createLab, type Lab, type LabOptions } from '../lab.ts'
+import { until } from '../questions.ts'
+import { startWriter, type Writer } from '../writer.ts'
+
+export interface Fault {
+  /** Its number in docs/failure-modes.md. */
+  readonly number: number
+  readonly name: string
+  readonly options?: LabOptions
+  /** Goes into make test. */
+  readonly short?: true
+  /** Acknowledged writes that this fault may cost: what the settings bound and nobody can avoid. */
+  readonly mayLose?: true
+  /** Its own beginning instead of a cluster under load. */
+  readonly prepare?: (run: Run) => Promise<void>
+  /** Ends when everything that the fault took away is back. */
+  readonly inject: (run: Run) => Promise<void>
+}
+
+/** What must hold, and figures with the goal they are measured by (milliseconds unless the name says otherwise). */
+export interface Run {
+  readonly lab: Lab
+  readonly plane: ControlPlane
+  readonly writer: Writer
+  readonly random: () => number
+  /** The ordinal of the master when the fault began. */
+  readonly master: () => number
+  readonly others: () => number[]
+  readonly check: (what: string, right: boolean) => void
+  readonly figure: (name: string, value: number, goal?: number) => void
+  /** Milliseconds until the condition holds. */
+  readonly time: (what: string, condition: () => Promise<boolean> | boolean, seconds?: number) => Promise<number>
+  /** The master moves to an ordinal that is not 0, which every guess without knowledge names. */
+  readonly moveFromFirst: () => Promise<void>
+  readonly writes: (count?: number) => Promise<void>
+}
+
+export interface Figure { readonly name: string, readonly value: number, readonly goal?: number }
+
+export interface Result {
+  readonly number: number
+  readonly name: string
+  readonly seed: number
+  readonly acknowledged: number
+  readonly lost: number
+  readonly gapMs: number
+  readonly healMs: number | null
+  readonly figures: readonly Figure[]
+  readonly violations: readonly string[]
+}
+
+/** The defaults of a RedisSentinel. */
+const DEFAULTS = { downAfterMilliseconds: 5000, failoverTimeout: 10_000 } as const
+const HEAL_SECONDS = 60
+
+export async function runFault (fault: Fault, seed: number, show: (text: string) => void): Promise<Result> {
+  const lab = await createLab({ ...DEFAULTS, ...fault.options })
+  const plane = await startControlPlane(lab)
+  const violations: string[] = []
+  const figures: Figure[] = []
+  let master = 0
+  const writer = startWriter(lab.redis, { find: plane.throughService })
+
+  const time: Run['time'] = async (what, condition, seconds = 60) => {
+    const from = performance.now()
+    await until(what, async () => await condition() || undefined, seconds)
+    return Math.round(performance.now() - from)
+  }
+  const writes: Run['writes'] = async (count = 300) => {
+    const enough = writer.acknowledged() + count
+    await until('the client writes', async () => writer.acknowledged() > enough || undefined)
+  }
+  const settle = async () => {
+    master = await lab.healed(HEAL_SECONDS)
+    await until('the label is on the master', async () => String(plane.labelled()) === String(master) || undefined)
+  }
+  const run: Run = {
+    lab,
+    plane,
+    writer,
+    random: randomFrom(seed),
+    master: () => master,
+    others: () => lab.redis.slice(0, lab.spec().redisReplicas).map((_, ordinal) => ordinal).filter((ordinal) => ordinal !== master),
+    check: (what, right) => { if (!right) violations.push(what) },
+    figure: (name, value, goal) => figures.push({ name, value: Math.round(value), ...(goal !== undefined && { goal }) }),
+    time,
+    writes,
+    moveFromFirst: async () => {
+      await lab.script('redis-prestop.sh', 0)
+      await settle()
+    },
+  }
+
+  try {
+    await plane.probe.start()
+    await plane.startAll()
+    if (fault.prepare) await fault.prepare(run)
+    else await underLoad(run)
+    await settle()
+    await fault.inject(run)
+    const healMs = await healing(run, settle)
+    return { ...about(fault, seed), ...await account(fault, run), healMs, figures, violations }
+  } catch (error) {
+    violations.push(error instanceof Error ? error.message : String(error))
+    return { ...about(fault, seed), acknowledged: writer.acknowledged(), lost: -1, gapMs: writer.gap(), healMs: null, figures, violations }
+  } finally {
+    await writer.stop()
+    if (violations.length > 0) await showLogs(lab, plane, show)
+    await plane.close()
+    await lab.close()
+  }
+}
+
+const about = ({ number, name }: Fault, seed: number) => ({ number, name, seed })
+
+async function underLoad ({ lab, writes }: Run): Promise<void> {
+  await lab.healed()
+  await writes()
+  await lab.streaming()
+}
+
+async function healing ({ writes }: Run, settle: () => Promise<void>): Promise<number> {
+  const from = performance.now()
+  await settle()
+  const healMs = Math.round(performance.now() - from)
+  await writes(50)
+  return healMs
+}
+
+/** Every acknowledged write is asked for again, at every redis. */
+async function account ({ mayLose }: Fault, { lab, writer, check, master }: Run) {
+  await writer.stop()
+  await lab.level()
+  const lost = await writer.lost(lab.redis[master()] ?? '')
+  check(`${lost} of ${writer.acknowledged()} acknowledged writes are lost`, lost === 0 || mayLose === true)
+  for (const { kind, address } of lab.pods()) {
+    if (kind === 'redis') check(`${address()} lacks other writes than the master does`, await writer.lost(address()) === lost)
+  }
+  return { acknowledged: writer.acknowledged(), lost, gapMs: writer.gap() }
+}
+
+async function showLogs (lab: Lab, plane: ControlPlane, show: (text: string) => void): Promise<void> {
+  for (const [kind, ordinal] of lab.everybody()) show(`--- ${kind} ${ordinal}\n${await lab.log(kind, ordinal)}`)
+  show(`--- probe\n${await plane.probe.log()}`)
+}
+
+/** mulberry32: the same numbers from 0 to 1 for the same seed. */
+export function randomFrom (seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+export function shuffled<T> (list: readonly T[], random: () => number): T[] {
+  return list.map((value) => ({ value, rank: random() })).sort((a, b) => a.rank - b.rank).map(({ value }) => value)
+}
