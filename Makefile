@@ -37,7 +37,7 @@ test: deps ## everything that CI runs
 lint: node_modules/.ready ## eslint and shellcheck
 	@npx eslint --max-warnings=0 .
 	@cd src/redis-sentinel/scripts && shellcheck -s sh ./*.sh
-	@cd local && shellcheck -x cluster images packages stages lib/*.sh ../.ci/run
+	@cd local && shellcheck -x cluster images packages redis-versions stages lib/*.sh ../.ci/run
 
 .PHONY: typecheck
 typecheck: node_modules/.ready ## tsc, strict

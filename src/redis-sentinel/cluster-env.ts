@@ -14,7 +14,7 @@ export interface Topology {
   readonly failoverTimeout: number
   /** Announced address of the last known master; left out before there was one. */
   readonly lastMaster?: string | undefined
-  /** For redis-cli in the scripts, such as --tls. */
+  /** For redis-cli in the scripts, such as those of tlsCliFlags. */
   readonly redisCliFlags?: readonly string[]
 }
 

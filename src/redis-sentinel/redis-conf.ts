@@ -1,4 +1,6 @@
-// redis.conf of the redis pods: what is the same in all of them. redis-start.sh adds the announced address and the master.
+// redis.conf of the redis pods: what is the same in all of them. redis-start.sh adds the announced address, the
+// master and the password.
+import { tlsConf } from './tls.ts'
 
 export interface RedisConfInput {
   /** Writes survive the end of the process: false where the pod has no volume of its own. */
@@ -7,11 +9,14 @@ export interface RedisConfInput {
   readonly port: number
   /** The pod's volume; a test uses a folder of its own. */
   readonly dir?: string
+  /** Only TLS, with the files of the Secret in `tlsDir`. The password is no setting: the start script adds it. */
+  readonly tls?: boolean
+  readonly tlsDir?: string
 }
 
 export function redisConf (input: RedisConfInput): string {
   return [
-    `port ${input.port}`,
+    ...(input.tls ? tlsConf(input.port, input.tlsDir) : [`port ${input.port}`]),
     `dir ${input.dir ?? '/data'}`,
     // sentinels and replicas come from other pods; who may is a matter of the password and of NetworkPolicy
     'protected-mode no',

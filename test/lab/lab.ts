@@ -226,6 +226,6 @@ async function busyboxPath (root: string): Promise<string> {
 }
 
 async function which (program: string): Promise<string> {
-  const { stdout } = await run('sh', ['-c', `command -v ${program}`])
+  const { stdout } = await run('sh', ['-c', `command -v ${program}`], { env: { PATH: systemPath() } })
   return stdout.trim()
 }

@@ -5,10 +5,15 @@
 
 CONFIG_DIR=${CONFIG_DIR:-/config}
 DATA_DIR=${DATA_DIR:-/data}
+AUTH_DIR=${AUTH_DIR:-/auth}
 # Not the announced address: a pod that calls its own Service needs hairpin traffic, which not every network has.
 LOCAL_ADDRESS=${LOCAL_ADDRESS:-127.0.0.1}
 ANSWERS=$DATA_DIR/.answers.$$
 WAITING=$DATA_DIR/.waiting
+# the address under which the redis that runs now is known
+ANNOUNCED=$DATA_DIR/.announced
+# there when a person has decided: redis-serve.sh
+SERVE=$DATA_DIR/.serve
 CARRIAGE_RETURN=$(printf '\r')
 asked=''
 told=''
@@ -19,13 +24,38 @@ program() {
 }
 CLI=$(program cli)
 
-# The kubelet refreshes the file while the pod runs, so a script that waits calls this again in each round.
+# The kubelet refreshes the files while the pod runs, so a script that waits calls this again in each round.
 load_cluster() {
   [ -r "$CONFIG_DIR/cluster.env" ] || return 1
   REDIS_CLI_FLAGS=''
   # shellcheck source=/dev/null # written by the operator
   . "$CONFIG_DIR/cluster.env"
   ordinal=${POD_NAME##*-}
+  load_password
+}
+
+# The password of the mounted Secret, for redis-cli in its environment: everybody on the node can read command lines.
+# no_password: why there is none although there should be one, so that nothing starts unprotected by mistake.
+load_password() {
+  unset REDISCLI_AUTH
+  no_password='' password='' more=''
+  [ -d "$AUTH_DIR" ] || return 0
+  [ -r "$AUTH_DIR/password" ] && { IFS= read -r password || :; IFS= read -r more || :; } <"$AUTH_DIR/password"
+  if [ -z "$password" ] || [ -n "$more" ]; then
+    no_password="$AUTH_DIR/password is not one line with a password"
+    return 0
+  fi
+  export REDISCLI_AUTH="$password"
+  # also for what redis and sentinel write later: both keep the password in the files that they rewrite
+  umask 077
+}
+
+# password_lines DIRECTIVE...: each with the password, as redis.conf wants it quoted; nothing when there is no password.
+# printf is a part of the shell and sed reads its standard input: again no command line.
+password_lines() {
+  [ -n "${REDISCLI_AUTH:-}" ] || return 0
+  quoted=$(printf '%s\n' "$REDISCLI_AUTH" | sed 's/["\\]/\\&/g')
+  for directive in "$@"; do printf '%s "%s"\n' "$directive" "$quoted"; done
 }
 
 # entry N WORD...: the word of ordinal N, or nothing
@@ -85,7 +115,7 @@ ask() {
   key=$1 address=$2 port=$3
   shift 3
   # shellcheck disable=SC2086 # the flags are several words
-  "$CLI" -h "$address" -p "$port" $REDIS_CLI_FLAGS "$@" <"${commands:-/dev/null}" >"$ANSWERS/$key" 2>/dev/null &
+  "$CLI" -h "$address" -p "$port" $REDIS_CLI_FLAGS "$@" <"${commands:-/dev/null}" >"$ANSWERS/$key" 2>"$ANSWERS/$key.error" &
   asked="$asked $!"
 }
 
@@ -109,6 +139,15 @@ await_answers() {
   asked=''
 }
 
+# is_alive PORT: any answer at all. Needs neither the password nor the right certificates: a Secret that changes must not
+# let the kubelet restart all pods at once.
+is_alive() {
+  unset REDISCLI_AUTH
+  case $REDIS_CLI_FLAGS in *--tls*) REDIS_CLI_FLAGS='--tls --insecure' ;; esac
+  # shellcheck disable=SC2086 # the flags are several words
+  exec "$CLI" -h "$LOCAL_ADDRESS" -p "$1" $REDIS_CLI_FLAGS PING
+}
+
 # first_line KEY
 first_line() {
   line=''
@@ -116,9 +155,28 @@ first_line() {
   line=${line%"$CARRIAGE_RETURN"}
 }
 
+# is_refusal LINE: redis-cli goes on without having logged in and prints this where the answer should be, with status 0.
+is_refusal() {
+  case $1 in NOAUTH* | WRONGPASS* | NOPERM* | 'AUTH failed'*) ;; *) return 1 ;; esac
+}
+
+# refuses KEY: somebody is there, but wants another password or certificate. That is neither a fact nor a silence.
+refuses() {
+  first_line "$1"
+  if [ -n "$line" ]; then
+    is_refusal "$line"
+    return
+  fi
+  [ -s "$ANSWERS/$1.error" ] || return 1
+  while read -r line; do
+    case $line in *SSL_connect* | *'TLS connection'* | *'I/O error'*) return 0 ;; esac
+  done <"$ANSWERS/$1.error"
+  return 1
+}
+
 # Reads the answer to INFO from standard input; role stays empty when there was none.
 read_info() {
-  role='' link='' master_host='' loading=0 replicas=0 offset=0 master_offset=0 keys=0 followers='' whole=no
+  refusal='' role='' link='' master_host='' loading=0 replicas=0 offset=0 master_offset=0 keys=0 followers='' whole=no priority=100 disk=ok
   while IFS=: read -r field value; do
     value=${value%"$CARRIAGE_RETURN"}
     case $field in
@@ -129,10 +187,13 @@ read_info() {
       slave_repl_offset) offset=$value ;;
       master_repl_offset) master_offset=$value ;;
       connected_slaves) replicas=$value ;;
+      slave_priority) priority=$value ;;
+      aof_last_write_status) disk=$value ;;
       slave[0-9]*) followers="$followers $value" ;;
       # the last section: without it a cut answer would look like an empty redis
       '# Keyspace'*) whole=yes ;;
       db[0-9]*) keys=1 ;;
+      *) if is_refusal "$field"; then refusal=$field; fi ;;
     esac
   done
 }
@@ -144,13 +205,14 @@ read_info_of() {
 
 # Reads the answer to SENTINEL MASTER from standard input; address stays empty when there was none.
 read_master() {
-  address='' flags='' epoch=0 runid=''
+  refusal='' address='' flags='' epoch=0 runid=''
   while read -r field && read -r value; do
     case $field in
       ip) address=$value ;;
       flags) flags=$value ;;
       config-epoch) epoch=$value ;;
       runid) runid=$value ;;
+      *) if is_refusal "$field"; then refusal=$field; fi ;;
     esac
   done
 }

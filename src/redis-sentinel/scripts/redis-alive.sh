@@ -1,11 +1,10 @@
 #!/bin/sh
-# Startup and liveness of a redis pod: any answer is alive, LOADING as well. So is a start script that waits: a restart
-# would only add the kubelet's back-off to the wait. Looks at no other pod.
+# Startup and liveness of a redis pod: any answer is alive, LOADING and NOAUTH as well. So is a start script that waits: a
+# restart would only add the kubelet's back-off to the wait. Looks at no other pod.
 set -u
 # shellcheck source=cluster.sh
 . "${CONFIG_DIR:-/config}/cluster.sh"
 
 if [ -e "$WAITING" ]; then exit 0; fi
 load_cluster || exit 1
-# shellcheck disable=SC2086 # the flags are several words
-exec "$CLI" -h "$LOCAL_ADDRESS" -p "$REDIS_PORT" $REDIS_CLI_FLAGS PING
+is_alive "$REDIS_PORT"

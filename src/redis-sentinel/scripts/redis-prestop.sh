@@ -83,6 +83,13 @@ forget_silent() {
   done
 }
 
+# The sentinels may well reach one that is locked to this script, and promote it however much it lacks.
+refuse_locked() {
+  for peer in $peers; do
+    if refuses "redis-$peer"; then finish "no handover: $peer refuses the password or the certificate"; fi
+  done
+}
+
 # Gives the sentinel-probe 0.3 s: returns early when a handover has begun.
 let_others_begin() {
   step
@@ -100,6 +107,7 @@ level() {
   found=0
   for peer in $peers; do
     read_info_of "redis-$peer"
+    if refuses "redis-$peer"; then return 1; fi
     [ -n "$role" ] || continue
     [ "$role" = slave ] && [ "$link" = up ] && [ "$offset" -ge "${1:-0}" ] || return 1
     found=$((found + 1))
@@ -119,11 +127,14 @@ await_links() {
   done
 }
 
-# The pause ends by itself; reads go on.
+# The pause ends by itself; reads go on. Without it a handover would lose writes.
 pause_writes() {
   now
   local_ask pause CLIENT PAUSE $((LIMIT * 1000 - (clock - started) * 10)) WRITE
   await_answers 1
+  first_line pause
+  answer=${line:-nothing}
+  [ "$answer" = OK ] || { resume_writes && finish "no handover: CLIENT PAUSE answers $answer"; }
 }
 
 resume_writes() {
@@ -176,6 +187,9 @@ become_replica() {
   local_ask demote
   commands=''
   await_answers 1
+  while read -r line; do
+    case $line in NOAUTH* | NOPERM* | EXECABORT*) finish "not demoted, $new is the master: $line" ;; esac
+  done <"$ANSWERS/demote"
 }
 
 # While this pod is the only replica of the new master, min-replicas-to-write would stop the writes with it.
@@ -195,17 +209,22 @@ await_other_replica() {
 now
 started=$clock since=$clock
 load_cluster || finish 'no cluster.env'
+[ -z "$no_password" ] || finish "no handover: $no_password"
 me=$(entry "$ordinal" $REDIS_ADDRESSES)
+# an ordinal that is being scaled away may be in the list no more
+[ -n "$me" ] || { [ -s "$ANNOUNCED" ] && read -r me <"$ANNOUNCED"; }
 peers=$(without "$me" $REDIS_ADDRESSES)
 sentinels=$SENTINEL_ADDRESSES
 open_answers
 
 local_ask local INFO replication
 await_answers 1
+if refuses local; then finish 'no handover: redis refuses the password or the certificate'; fi
 still_master || exit 0
 [ "$replicas" -gt 0 ] || finish 'no handover: no replica'
 
 look_at_sentinels
+refuse_locked
 forget_silent
 let_others_begin
 [ -n "$chosen" ] || finish 'no handover: no sentinel answers'

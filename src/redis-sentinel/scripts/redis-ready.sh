@@ -10,12 +10,32 @@ refuse() {
   exit 1
 }
 
+local_redis() {
+  # shellcheck disable=SC2086 # the flags are several words
+  "$CLI" -h "$LOCAL_ADDRESS" -p "$REDIS_PORT" $REDIS_CLI_FLAGS "$@" 2>/dev/null
+}
+
+# A Service that was deleted comes back with another address: the pod goes on under that one. A replica says who it is
+# when it connects, so it connects again.
+announce() {
+  # shellcheck disable=SC2086 # a list
+  me=$(entry "$ordinal" $REDIS_ADDRESSES)
+  [ -s "$ANNOUNCED" ] && read -r announced <"$ANNOUNCED" && [ -n "$me" ] && [ "$me" != "$announced" ] || return 0
+  [ "$(local_redis CONFIG SET replica-announce-ip "$me")" = OK ] || return 0
+  local_redis CLIENT KILL TYPE master >/dev/null
+  echo "$me" >"$ANNOUNCED"
+}
+
 judge() {
   read_info
+  [ -z "$refusal" ] || refuse 'redis refuses the password'
   [ -n "$role" ] || refuse 'redis does not answer'
   [ "$loading" = 0 ] || refuse 'redis is loading its data'
+  [ "$disk" = ok ] || refuse 'redis cannot write to its disk'
   [ "$role" = slave ] || exit 0
   if [ "$link" = up ]; then
+    # redis-start.sh has told the sentinels how old its data was
+    [ "$priority" = 100 ] || local_redis CONFIG SET replica-priority 100 >/dev/null
     [ -e "$DATA_DIR/.synced" ] || : >"$DATA_DIR/.synced"
   fi
   [ -e "$DATA_DIR/.synced" ] || refuse "not yet synchronized with the master $master_host"
@@ -26,5 +46,6 @@ if [ -e "$WAITING" ]; then
   refuse "$reason"
 fi
 load_cluster || refuse 'no cluster.env'
-# shellcheck disable=SC2086 # the flags are several words
-"$CLI" -h "$LOCAL_ADDRESS" -p "$REDIS_PORT" $REDIS_CLI_FLAGS INFO 2>/dev/null | judge
+[ -z "$no_password" ] || refuse "$no_password"
+announce
+local_redis INFO | judge

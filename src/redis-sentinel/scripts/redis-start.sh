@@ -27,9 +27,10 @@ look() {
 # agreed: the address that a majority of all configured sentinels names. chosen: the sentinel that gets every forced
 # failover, because two that are forced 0.3 s apart promote two masters.
 read_votes() {
-  sentinels=0 answered=0 votes='' chosen='' chosen_names='' agreed=''
+  sentinels=0 answered=0 votes='' chosen='' chosen_names='' agreed='' strangers=''
   for sentinel in $SENTINEL_ADDRESSES; do
     sentinels=$((sentinels + 1))
+    if refuses "sentinel-$sentinel"; then strangers="$strangers $sentinel"; fi
     first_line "sentinel-$sentinel"
     # an error text or a foreign address is no vote
     listed "$line" "$REDIS_ADDRESSES" || continue
@@ -45,11 +46,13 @@ read_votes() {
 }
 
 # live: replicas that were in the replication stream since their own start. A replica that has restarted as well, or
-# never synchronized, reports an offset of 0 or 1.
+# never synchronized, reports an offset of 0 or 1. locked: those that refuse the password or the certificate; they run, so
+# what they hold may be newer than anything here, and only a person can open them.
 read_peers() {
-  silent='' masters='' followed='' live='' filled=''
+  silent='' masters='' followed='' live='' filled='' locked=''
   for peer in $REDIS_ADDRESSES; do
     [ "$peer" = "$me" ] && continue
+    if refuses "redis-$peer"; then locked="$locked $peer" && continue; fi
     read_info_of "redis-$peer"
     [ "$whole" = yes ] || role=''
     case $role in
@@ -96,6 +99,7 @@ may_bootstrap_alone() {
   done
   await_answers 1
   for sentinel in $SENTINEL_ADDRESSES; do
+    if refuses "master-$sentinel"; then return 1; fi
     read_master <"$ANSWERS/master-$sentinel"
     [ -z "$runid" ] || { lived=yes && log "not the first bootstrap: sentinel $sentinel has reached a master before"; }
   done
@@ -118,6 +122,8 @@ decide() {
     decide_between_masters
   elif [ -n "$live" ] || { [ -n "$filled" ] && ! holds_data; }; then
     decide_handover
+  elif [ -n "$locked" ]; then
+    reason="$me is named master, but does not know about the data of$locked"
   elif [ -z "$silent" ]; then
     decision=master
   elif holds_data; then
@@ -151,7 +157,7 @@ decide_without_majority() {
 
 decide_bootstrap() {
   first=${REDIS_ADDRESSES%% *}
-  is_new && [ -z "$masters$live$filled" ] || return 0
+  is_new && [ -z "$masters$live$filled$locked$strangers" ] || return 0
   for vote in $votes; do [ "$vote" = "$first" ] || return 0; done
   if [ "$me" != "$first" ]; then
     decision=replica target=$first
@@ -189,25 +195,46 @@ hand_over() {
   case $line in OK | *INPROG*) accepted=$chosen accepted_at=$clock ;; esac
 }
 
+# Sentinels prefer the replica with the lowest number, and never take one with 0. The offset, which they look at next, is
+# 0 after each restart: so a replica that starts tells by this number when its data was last written, and that there is
+# none. redis-ready.sh sets the usual 100 when it is synchronized.
+priority_of_data() {
+  if is_new && [ -z "$masters$live$filled$locked$strangers" ]; then echo 100 && return; fi
+  holds_data || { echo 0 && return; }
+  written=0
+  for file in "$DATA_DIR"/appendonlydir/*.aof "$DATA_DIR"/appendonly.aof "$DATA_DIR"/dump.rdb; do
+    [ -s "$file" ] || continue
+    time=$(stat -c %Y "$file")
+    [ "$time" -le "$written" ] || written=$time
+  done
+  echo $((2147483647 - written))
+}
+
 # start ROLE [MASTER]
 start() {
+  # not over the old file, which would keep its mode
+  rm -f "$DATA_DIR/redis.conf"
   cat "$CONFIG_DIR/redis.conf" >"$DATA_DIR/redis.conf" || exit 1
   {
     echo
     echo "replica-announce-ip $me"
     echo "replica-announce-port $REDIS_PORT"
     [ "$1" = master ] || echo "replicaof $2 $REDIS_PORT"
+    [ "$1" = master ] || echo "replica-priority $(priority_of_data)"
+    password_lines requirepass masterauth
   } >>"$DATA_DIR/redis.conf"
   # .seen: this volume has served once. .synced: says redis-ready.sh, of the process that runs now.
   : >"$DATA_DIR/.seen"
-  rm -f "$WAITING" "$DATA_DIR/.synced"
+  echo "$me" >"$ANNOUNCED"
+  rm -f "$WAITING" "$SERVE" "$DATA_DIR/.synced"
   close_answers
+  unset REDISCLI_AUTH
   log "starts as $*; $answered of $sentinels sentinels answer and name${votes:- nobody}," \
     "masters:${masters:- none}, live replicas:${live:- none}, with data:${filled:- none}, silent:${silent:- none}"
   exec "$(program server)" "$DATA_DIR/redis.conf"
 }
 
-rm -rf "$WAITING" "$DATA_DIR"/.answers.*
+rm -rf "$WAITING" "$SERVE" "$DATA_DIR"/.answers.*
 open_answers
 now
 started=$clock replicas_seen='' lived=''
@@ -217,9 +244,12 @@ while :; do
   me=$(entry "$ordinal" $REDIS_ADDRESSES)
   if [ -z "$me" ]; then
     decision='wait' reason="no address for ordinal $ordinal in cluster.env yet"
+  elif [ -n "$no_password" ]; then
+    decision='wait' reason=$no_password
   else
     look
-    decide
+    if [ -e "$SERVE" ]; then decision=master && log 'starts as master: a person has decided'; else decide; fi
+    [ -z "$locked$strangers" ] || reason="$reason; refuses the password or the certificate:$locked$strangers"
   fi
   case $decision in
     master) start master ;;

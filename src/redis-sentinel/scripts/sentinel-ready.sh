@@ -11,6 +11,7 @@ refuse() {
 
 judge() {
   read_master
+  [ -z "$refusal" ] || refuse 'sentinel refuses the password'
   [ -n "$address" ] || refuse "sentinel does not name a master for $MASTER_NAME"
 }
 
@@ -19,5 +20,6 @@ if [ -e "$WAITING" ]; then
   refuse "$reason"
 fi
 load_cluster || refuse 'no cluster.env'
+[ -z "$no_password" ] || refuse "$no_password"
 # shellcheck disable=SC2086 # the flags are several words
 "$CLI" -h "$LOCAL_ADDRESS" -p "$SENTINEL_PORT" $REDIS_CLI_FLAGS SENTINEL MASTER "$MASTER_NAME" 2>/dev/null | judge

@@ -45,6 +45,9 @@ look() {
   done
   for redis in $REDIS_ADDRESSES; do ask "redis-$redis" "$redis" "$REDIS_PORT" INFO replication; done
   await_answers 1
+  locked=''
+  for key in $SENTINEL_ADDRESSES; do if refuses "sentinel-$key"; then locked="$locked $key"; fi; done
+  for key in $REDIS_ADDRESSES; do if refuses "redis-$key"; then locked="$locked $key"; fi; done
 }
 
 # The other sentinels know best, the newest epoch first.
@@ -78,6 +81,18 @@ ask_redis() {
   done
 }
 
+# The Secret may be a new one, which the kubelet brings here later than elsewhere.
+await_unlocked() {
+  waiting "no state, looks for the master; refuses the password or the certificate:$locked"
+  looks=1
+  load_cluster
+  until [ -z "$no_password" ]; do
+    waiting "$no_password"
+    sleep 0.5
+    load_cluster
+  done
+}
+
 find_master() {
   looks=0
   until [ -n "$master" ] || [ "$looks" -eq "$LOOKS" ]; do
@@ -86,7 +101,9 @@ find_master() {
     waiting 'no state, looks for the master'
     look
     ask_sentinels
-    [ -n "$master" ] || ask_redis
+    if [ -n "$master" ]; then return; fi
+    # whoever refuses may know better than the rest: no guess without them
+    if [ -z "$locked" ]; then ask_redis; else await_unlocked; fi
   done
   [ -z "$master" ] || return 0
   if listed "$LAST_MASTER" "$REDIS_ADDRESSES"; then
@@ -112,6 +129,7 @@ write_config() {
   echo "sentinel failover-timeout $MASTER_NAME $FAILOVER_TIMEOUT"
   # one replica at a time synchronizes with a new master, the others go on serving
   echo "sentinel parallel-syncs $MASTER_NAME 1"
+  password_lines requirepass 'sentinel sentinel-pass' "sentinel auth-pass $MASTER_NAME"
   [ -z "$config_epoch" ] || echo "sentinel config-epoch $MASTER_NAME $config_epoch"
   [ -z "$leader_epoch" ] || echo "sentinel leader-epoch $MASTER_NAME $leader_epoch"
   [ -z "$current_epoch" ] || echo "sentinel current-epoch $current_epoch"
@@ -134,17 +152,19 @@ while :; do
   load_cluster || exit 1
   # shellcheck disable=SC2086 # a list
   me=$(entry "$ordinal" $SENTINEL_ADDRESSES)
-  [ -z "$me" ] || break
-  waiting "no address for ordinal $ordinal in cluster.env yet"
+  [ -z "$me" ] || [ -n "$no_password" ] || break
+  waiting "${no_password:-no address for ordinal $ordinal in cluster.env yet}"
   sleep 1
 done
 source='it was before the restart'
 read_state
 find_master
 # by way of a second file: a crash in the middle must not cost the state
+rm -f "$STATE.new"
 write_config >"$STATE.new" && mv "$STATE.new" "$STATE" || exit 1
 echo "$REDIS_ADDRESSES" >"$KNOWN"
 rm -f "$WAITING"
 close_answers
+unset REDISCLI_AUTH
 log "monitors $master: $source"
 exec "$(program server)" "$STATE" --sentinel

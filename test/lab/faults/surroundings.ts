@@ -121,14 +121,20 @@ async function scaled (run: Run): Promise<void> {
   check('a removed pod is master', await lab.healed(60) < 3)
 }
 
-async function makeMaster ({ lab, time }: Run, ordinal: number): Promise<void> {
-  await ask(lab.redis[ordinal] ?? '', REDIS_PORT, 'CONFIG', 'SET', 'replica-priority', '1')
-  await time(`${ordinal} is master`, async () => {
-    await ask(lab.sentinels[0] ?? '', SENTINEL_PORT, 'SENTINEL', 'FAILOVER', 'mymaster').catch(() => {})
-    await sleep(1500)
-    return (await lab.masters()).includes(ordinal)
-  })
-  await ask(lab.redis[ordinal] ?? '', REDIS_PORT, 'CONFIG', 'SET', 'replica-priority', '100')
+/** By the lossless handover, once the sentinels have seen whom they shall prefer; they ask a replica every ten seconds. */
+async function makeMaster ({ lab, time, master }: Run, ordinal: number): Promise<void> {
+  const address = lab.redis[ordinal] ?? ''
+  await ask(address, REDIS_PORT, 'CONFIG', 'SET', 'replica-priority', '1')
+  for (const sentinel of lab.sentinels) {
+    await time('the sentinels know whom to prefer', async () => {
+      const replicas = await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'REPLICAS', 'mymaster') as string[][]
+      const fields = replicas.find((replica) => replica.includes(address)) ?? []
+      return fields[fields.indexOf('slave-priority') + 1] === '1'
+    })
+  }
+  await lab.script('redis-prestop.sh', master())
+  await time(`${ordinal} is master`, async () => (await lab.masters()).includes(ordinal))
+  await ask(address, REDIS_PORT, 'CONFIG', 'SET', 'replica-priority', '100')
   await lab.healed(60)
 }
 
