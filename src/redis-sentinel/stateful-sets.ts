@@ -1,8 +1,4 @@
-/**
- * The two StatefulSets. A redis template holds no address, so that a new or repaired one restarts no redis. Sentinels do
- * restart, one by one and with their state: a sentinel never forgets a member by itself (sentinel.md 7), and one that was
- * removed would count for the majority for ever.
- */
+/** The two StatefulSets. Their templates hold no address, so that a new or repaired one restarts nobody. */
 import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { Container, Probe } from 'kubernetes-types/core/v1.js'
 import { quorumOf, type RedisSentinelSpec } from '../api/redis-sentinel.ts'
@@ -13,7 +9,7 @@ import { exporterContainers, REDIS_PORT } from '../redis/exporter.ts'
 import { podTemplate } from '../redis/pod.ts'
 import { containerSecurityContext } from '../redis/security.ts'
 import { CONFIG_DIR, configMount, dataMount, initContainers, podEnv, volumeClaims, volumes } from '../redis/volumes.ts'
-import { type Members, redisConfOf, sentinelConfOf } from './config-maps.ts'
+import { redisConfOf, sentinelConfOf } from './config-maps.ts'
 import { identity } from './identity.ts'
 import { SENTINEL_PORT } from './services.ts'
 
@@ -31,16 +27,13 @@ export function redisStatefulSet (parent: Parent, spec: RedisSentinelSpec): Stat
   })
 }
 
-/** `members`: undefined while an address is missing; the hook then keeps the template as it is. */
-export function sentinelStatefulSet (parent: Parent, spec: RedisSentinelSpec, members: Members | undefined): StatefulSet {
+export function sentinelStatefulSet (parent: Parent, spec: RedisSentinelSpec): StatefulSet {
   return statefulSet(parent, spec, {
     component: 'sentinel',
     replicas: spec.sentinelReplicas,
     image: spec.sentinelImage,
     // what sentinel-start.sh writes into the sentinel's own file at each start
-    settings: [
-      sentinelConfOf(), quorumOf(spec), spec.downAfterMilliseconds, spec.failoverTimeout, members?.redis.join(' '), members?.sentinels.join(' '),
-    ].join('\n'),
+    settings: [sentinelConfOf(), quorumOf(spec), spec.downAfterMilliseconds, spec.failoverTimeout].join('\n'),
     size: SENTINEL_VOLUME,
     containers: [sentinelContainer(spec)],
   })

@@ -23,7 +23,7 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
 
   const members = knownMembers(spec, observed, names)
   const configs = members ? configMaps(parent, spec, members) : observedConfigs(observed, names)
-  const statefulSets = [redisStatefulSet(parent, spec), sentinelStatefulSet(parent, spec, members)].map(prune)
+  const statefulSets = [redisStatefulSet(parent, spec), sentinelStatefulSet(parent, spec)].map(prune)
   const children: Child[] = [...prune([
     ...configs,
     stateConfigMap(parent, names.state, identity(parent, 'redis'), spec, remembered(observed, names)),

@@ -40,7 +40,8 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
   const names = redisSentinelNames(NAME)
   let created = 0
   let stateMap: ConfigMap[] = []
-  const order = { closed: false }
+  const order = { closed: false, checkReadiness: true }
+  const restarts: Promise<void>[] = []
   let published = ''
   const replaced: string[] = []
 
@@ -82,13 +83,14 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     })
   }
 
-  /** The kubelet reports a container that ended and was not started again. */
+  /** The kubelet starts a container again that ended by itself, and reports one that did not start again. */
   function watch (pod: Pod): void {
-    pod.whenItEnds(() => {
+    pod.whenItEnds((byItself) => {
       const uid = uids.get(pod.name)
       setTimeout(() => {
         if (order.closed || pod.isRunning() || uids.get(pod.name) !== uid || !api.get(PODS, pod.name)) return
-        terminated.add(pod.name)
+        if (byItself) restarts.push(start(pod).catch(() => {}))
+        else terminated.add(pod.name)
         show(pod)
       }, RELIST_MS)
     })
@@ -136,6 +138,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
   }
 
   async function checkReadiness (): Promise<void> {
+    if (!order.checkReadiness) return
     await Promise.all(lab.pods().map(async (pod) => {
       const ready = pod.isRunning() && (await pod.script(`${pod.kind}-ready.sh`)).code === 0
       if (order.closed || readiness.get(pod.name) === ready || !api.get(PODS, pod.name)) return
@@ -210,6 +213,8 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     /** After a change of the members. */
     show: (kind: Kind, ordinal: number) => { const pod = lab.pod(kind, ordinal); showService(pod); show(pod); watch(pod) },
     changeSpec: async () => { api.put(CLUSTERS, { metadata: { name: NAME, namespace: NAMESPACE, uid: 'cluster' }, spec: lab.spec() }); await sync() },
+    /** Readiness checks also repair settings, which can be in the way. */
+    checkReadiness: (on: boolean) => { order.checkReadiness = on },
     ready: (kind: Kind, ordinal: number) => until(`${kind} ${ordinal} is ready`, async () => readiness.get(lab.pod(kind, ordinal).name) || undefined),
     /** A connection through the master Service: to the labelled pod, whatever that is. */
     async throughService (): Promise<Redis> {
@@ -222,7 +227,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     async close (): Promise<void> {
       order.closed = true
       await probe.kill()
-      await Promise.all(loops)
+      await Promise.all([...loops, ...restarts])
       await api.stop()
     },
   }

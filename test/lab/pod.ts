@@ -38,7 +38,8 @@ export async function createPod (options: PodOptions) {
   const [config, data, log] = [join(folder, 'config'), join(folder, 'data'), join(folder, 'log')]
   let { address, ip } = options
   let child: ChildProcess | undefined
-  let onExit: () => void = () => {}
+  let onExit: (byItself: boolean) => void = () => {}
+  let ended: ChildProcess | undefined
   let settings = ''
   let limited = false
   await Promise.all([config, data].map((path) => mkdir(path, { recursive: true })))
@@ -64,7 +65,7 @@ export async function createPod (options: PodOptions) {
     child = started
     const { pid } = started
     if (pid !== undefined) running.add(pid)
-    started.once('exit', () => { running.delete(pid ?? 0); onExit() })
+    started.once('exit', () => { running.delete(pid ?? 0); onExit(ended !== started) })
     await once(started, 'spawn')
     await output.close()
   }
@@ -76,6 +77,7 @@ export async function createPod (options: PodOptions) {
 
   async function end (name: NodeJS.Signals): Promise<void> {
     if (!child || !isRunning()) return
+    ended = child
     const gone = once(child, 'exit')
     signal(name)
     await gone
@@ -142,7 +144,8 @@ export async function createPod (options: PodOptions) {
       await sandbox.addAddress(newAddress, 'service')
       address = newAddress
     },
-    whenItEnds: (listener: () => void) => { onExit = listener },
+    /** `byItself`: neither `kill` nor `terminate` ended it. */
+    whenItEnds: (listener: (byItself: boolean) => void) => { onExit = listener },
   }
 }
 

@@ -12,9 +12,9 @@ import { checkSecurity } from '../redis/security.ts'
 
 const EXPORTER = { exporter: { enable: true } }
 const specOf = (fields: object) => RedisSentinelSpec.parse(redisSentinel(fields).spec)
+const both = (fields: object = {}): [StatefulSet, StatefulSet] =>
+  [redisStatefulSet(redisSentinel(fields), specOf(fields)), sentinelStatefulSet(redisSentinel(fields), specOf(fields))]
 const members = { redis: ['10.0.0.1', '10.0.0.2', '10.0.0.3'], sentinels: ['10.0.1.1', '10.0.1.2', '10.0.1.3'], lastMaster: undefined }
-const both = (fields: object = {}, of = members): [StatefulSet, StatefulSet] =>
-  [redisStatefulSet(redisSentinel(fields), specOf(fields)), sentinelStatefulSet(redisSentinel(fields), specOf(fields), of)]
 const configs = (fields: object = {}) => configMaps(redisSentinel(fields), specOf(fields), members)
 
 t.test('the wanted numbers of pods, all started at once, and what the API server would fill in explicit', async (t) => {
@@ -117,15 +117,4 @@ t.test('a pod restarts for a setting that its process reads at its start, and fo
   t.strictSame(changed({ redisReplicas: 2 }), [true, false], 'min-replicas-to-write')
   t.strictSame(changed({ redisReplicas: 5 }), [false, false])
   t.strictSame(changed({ nodePort: 31234 }), [false, false])
-})
-
-t.test('sentinels restart when a member comes, goes or moves, redis does not', async (t) => {
-  const settings = (of: typeof members) => both({}, of).map(({ spec }) => spec?.template.metadata?.annotations?.[SETTINGS_ANNOTATION])
-  const [redis, sentinel] = settings(members)
-  for (const change of [{ redis: members.redis.with(1, '10.0.0.9') }, { redis: [...members.redis, '10.0.0.4'] }, { sentinels: members.sentinels.slice(0, 2) }]) {
-    const after = settings({ ...members, ...change })
-    t.equal(after[0], redis)
-    t.not(after[1], sentinel)
-  }
-  t.strictSame(settings({ ...members, lastMaster: undefined }), [redis, sentinel], 'a failover restarts nobody')
 })

@@ -205,13 +205,15 @@ read_info_of() {
 
 # Reads the answer to SENTINEL MASTER from standard input; address stays empty when there was none.
 read_master() {
-  refusal='' address='' flags='' epoch=0 runid=''
+  refusal='' address='' flags='' epoch=0 runid='' known_replicas=0 known_sentinels=0
   while read -r field && read -r value; do
     case $field in
       ip) address=$value ;;
       flags) flags=$value ;;
       config-epoch) epoch=$value ;;
       runid) runid=$value ;;
+      num-slaves) known_replicas=$value ;;
+      num-other-sentinels) known_sentinels=$value ;;
       *) if is_refusal "$field"; then refusal=$field; fi ;;
     esac
   done

@@ -1,18 +1,46 @@
 #!/bin/sh
-# Readiness of a sentinel pod: it answers and can name a master. Looks at no other pod.
+# Readiness of a sentinel pod: it answers and can name a master. Looks at no other pod, and keeps the members right.
 set -u
 # shellcheck source=cluster.sh
 . "${CONFIG_DIR:-/config}/cluster.sh"
+
+# Since when this sentinel knows more members than there are, in hundredths of a second since boot; and how long it waits.
+STALE=$DATA_DIR/.stale
+STALE_LIMIT=${STALE_LIMIT:-30}
 
 refuse() {
   echo "$1"
   exit 1
 }
 
+count() {
+  echo $#
+}
+
+# A sentinel never forgets a member by itself (sentinel.md 7), and one that was removed counts for the majority for ever.
+# Its start knows only the members in cluster.env, and keeps the state: so it ends itself, one ordinal after the other,
+# and the kubelet starts it again.
+forget_removed() {
+  # shellcheck disable=SC2086 # lists
+  if [ "$flags" != master ] || { [ "$known_replicas" -lt "$(count $REDIS_ADDRESSES)" ] && [ "$known_sentinels" -lt "$(count $SENTINEL_ADDRESSES)" ]; }; then
+    rm -f "$STALE"
+    return
+  fi
+  now
+  [ -s "$STALE" ] || echo "$clock" >"$STALE"
+  read -r since <"$STALE"
+  [ $((clock - since)) -ge $((STALE_LIMIT * 100 + ordinal * 1000)) ] || return 0
+  rm -f "$STALE"
+  # shellcheck disable=SC2086 # the flags are several words
+  "$CLI" -h "$LOCAL_ADDRESS" -p "$SENTINEL_PORT" $REDIS_CLI_FLAGS SHUTDOWN >/dev/null 2>&1
+  refuse 'restarts without the members that were removed'
+}
+
 judge() {
   read_master
   [ -z "$refusal" ] || refuse 'sentinel refuses the password'
   [ -n "$address" ] || refuse "sentinel does not name a master for $MASTER_NAME"
+  forget_removed
 }
 
 if [ -e "$WAITING" ]; then

@@ -115,14 +115,17 @@ async function twice (run: Run): Promise<void> {
 
 /** One after the other, so that each knows less than the next: only the last one has everything. */
 async function withoutReplicas (run: Run): Promise<void> {
-  const { lab, plane, master, others, time, figure, writes } = run
+  const { lab, plane, master, others, time, figure, writes, writer } = run
   const former = master()
   const [early = 0, late = 0] = others()
   await lab.kill('redis', early)
   await writes()
   await sleep(2000)
+  await writer.pause()
+  await lab.level()
   await lab.kill('redis', late)
   await lab.kill('redis', former)
+  writer.resume()
   await sleep(3000)
   await plane.start('redis', early)
   await plane.start('redis', late)

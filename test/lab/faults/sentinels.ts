@@ -99,31 +99,16 @@ async function neverReturns (run: Run): Promise<void> {
   await plane.start('redis', former)
 }
 
-/** A sentinel that dies as the leader of a failover is started again by the kubelet; the crash is forgotten with the process. */
+/** Each one dies when it is the leader of a failover; the kubelet starts it again, and with its process the order to die is forgotten. */
 const leaderDies = (moment: 'crash-after-election' | 'crash-after-promotion') => async (run: Run): Promise<void> => {
   const { lab, plane, master, time, figure } = run
   const former = master()
   for (const sentinel of lab.sentinels) await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'SIMULATE-FAILURE', moment)
-  const restarting = SENTINELS.map((ordinal) => restartWhenDead(run, ordinal))
   await lab.kill('redis', former)
   const limit = 2 * lab.spec().failoverTimeout
   figure(`one master after ${moment}`, await time('one master', async () => String(plane.labelled()) !== String(former) && (await lab.masters()).length === 1, 120), limit)
   await plane.start('redis', former)
   await lab.healed(90)
-  for (const stop of restarting) stop()
-}
-
-function restartWhenDead ({ lab, plane }: Run, ordinal: number): () => void {
-  const pod = lab.pod('sentinel', ordinal)
-  const order = { stop: false }
-  const watch = async () => {
-    while (!order.stop) {
-      if (!pod.isRunning()) await sleep(1000).then(() => order.stop ? undefined : plane.start('sentinel', ordinal))
-      await sleep(100)
-    }
-  }
-  watch().catch(() => {})
-  return () => { order.stop = true }
 }
 
 /** Another cluster in the same network gets the addresses of pods that were deleted here. */
