@@ -1,13 +1,14 @@
 /**
  * The level-triggered loop of one cluster: woken, look, decide, act; one run at a time. What woke it is of no interest. While the
- * view is unsettled it looks again and again, for a promotion is at most one closed connection away; settled, every 2 s.
+ * view is unsettled it looks again and again, for a promotion is at most one closed connection away; settled, every 1.5 s.
  */
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import { decide, judge, type Verdict } from './decide.ts'
+import { deadMaster, succession } from './decide-failover.ts'
 import type { ClusterFacts, ClusterView } from './inventory.ts'
 import type { Members } from './members.ts'
 import type { ClusterReport } from './metrics.ts'
-import type { LastMaster, Observation } from './observation.ts'
+import type { LastMaster, Memory, Observation, RedisView } from './observation.ts'
 import { perform, type PerformDeps } from './perform.ts'
 import { startWakeable } from './wakeable.ts'
 
@@ -22,7 +23,8 @@ export interface ClusterLoopOptions extends PerformDeps {
   readonly members: Members
 }
 
-const SETTLED_MS = 2000
+/** Nothing wakes the probe when somebody makes a replica a master by hand: within 2 s it is one no more. */
+const SETTLED_MS = 1500
 const UNSETTLED_MS = 25
 /** At most a quarter of the time goes into looking: when hundreds of clusters lose their master at once, the probe is the bottleneck. */
 const MAX_LOAD = 4
@@ -34,8 +36,9 @@ const ALARM_MS = 15_000
 export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   const { log, now, members, view } = options
   let failures = 0
-  let lastMaster: LastMaster | undefined
+  let memory: Memory = { lastMaster: undefined, vacantSince: undefined, asked: undefined }
   let confirmedAt: number | undefined
+  let kindBefore: Verdict['kind'] | undefined
   let unsettledSince: number | undefined
 
   async function run (): Promise<number> {
@@ -43,10 +46,13 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
     const seenView = view()
     members.follow(seenView)
     if (!seenView.facts) return SETTLED_MS
-    const seen = await members.look(seenView, lastMaster)
+    const seen = await members.look(seenView, memory)
     const verdict = judge(seen)
-    lastMaster = masterToRemember(seen, verdict) ?? lastMaster
+    memory = whatToRemember(seen, verdict)
     if (verdict.kind === 'confirmed') confirmedAt = now()
+    // Patience and alarm count from here anew.
+    if (verdict.kind !== kindBefore) unsettledSince = undefined
+    kindBefore = verdict.kind
     const settled = await act(seen, verdict, seenView, seenView.facts)
     unsettledSince = settled ? undefined : unsettledSince ?? startedAt
     return delayAfter(now() - startedAt, seenView.facts)
@@ -56,17 +62,16 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
     options.metrics.looks.inc()
     const actions = decide(seen, verdict)
     const done = actions.length === 0 || !options.mayAct() ||
-      await perform(actions, { view: seenView, subject, redisLink: members.redisLink }, options)
+      await perform(actions, { view: seenView, subject, ...members, remember: (asked) => { memory = { ...memory, asked } } }, options)
     failures = done ? 0 : failures + 1
-    alarm(verdict, subject)
+    alarm(seen, verdict, subject)
     return actions.length === 0 && verdict.kind === 'confirmed' && isQuiet(seen)
   }
 
-  function alarm (verdict: Verdict, subject: ClusterFacts): void {
-    if (verdict.kind === 'confirmed' || !lastMaster || unsettledSince === undefined || !options.mayAct()) return
-    if (now() - unsettledSince > ALARM_MS + subject.downAfterMilliseconds) {
-      options.publishEvent(subject, 'NoMaster', `no master can be confirmed (${verdict.reason}); the label stays where it is`)
-    }
+  function alarm (seen: Observation, verdict: Verdict, subject: ClusterFacts): void {
+    if (verdict.kind === 'confirmed' || !memory.lastMaster || unsettledSince === undefined || !options.mayAct()) return
+    if (now() - unsettledSince <= ALARM_MS + subject.downAfterMilliseconds) return
+    options.publishEvent(subject, 'NoMaster', `no master can be confirmed (${reasonsOf(seen, verdict)}); the label stays where it is`)
   }
 
   function delayAfter (took: number, { downAfterMilliseconds }: ClusterFacts): number {
@@ -92,6 +97,21 @@ function reportOf ({ facts }: ClusterView, members: Members, age: number | undef
   return { namespace: facts.namespace, name: facts.name, viewAge, connections: members.connections() }
 }
 
+function reasonsOf (seen: Observation, { reason }: Extract<Verdict, { kind: 'waiting' }>): string {
+  if (reason !== 'NoMaster') return reason
+  const next = succession(seen)
+  return `${reason}, ${next.kind === 'waiting' && next.obstacle !== 'FailoverUnderWay' ? next.obstacle : seen.asked?.answer ?? 'FailoverUnderWay'}`
+}
+
+function whatToRemember (seen: Observation, verdict: Verdict): Memory {
+  const isSucceeded = verdict.kind === 'confirmed' && verdict.by === 'Majority' && verdict.address !== seen.asked?.address
+  return {
+    lastMaster: masterToRemember(seen, verdict) ?? seen.lastMaster,
+    vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
+    asked: isSucceeded ? undefined : seen.asked,
+  }
+}
+
 /** The master that the next promotion must succeed: the confirmed one; before there is one, the one that carries the label. */
 function masterToRemember (seen: Observation, verdict: Verdict): LastMaster | undefined {
   if (verdict.kind === 'confirmed') return { uid: verdict.master.uid, address: verdict.address }
@@ -100,7 +120,11 @@ function masterToRemember (seen: Observation, verdict: Verdict): LastMaster | un
   return { uid: labelled.uid, address: labelled.address }
 }
 
-/** A second master is worth a look until it is one no more, even when nothing can be done about it yet. */
-function isQuiet (seen: Observation): boolean {
-  return seen.redis.filter(({ process }) => process.kind === 'master').length === 1
+/**
+ * A second master is worth a look until it is one no more, even when nothing can be done about it yet; and a replica until it was
+ * seen in its master's stream, for only then may it succeed it.
+ */
+function isQuiet ({ redis }: Observation): boolean {
+  const isInStream = ({ process, followed }: RedisView) => process.kind !== 'slave' || (process.link === 'connected' && process.master === followed)
+  return redis.filter(({ process }) => process.kind === 'master').length === 1 && redis.every(isInStream)
 }

@@ -9,12 +9,11 @@
  *     demotions   a second master while the majority's one is alive        REPLICAOF + CLIENT KILL
  *     repointing  replicas that follow somebody else                       REPLICAOF
  *     labelling   new label first when the old master cannot write, else old label first
- *
- * The fast path of design 5.4 (proven death -> SENTINEL FAILOVER) and the planned handover become two more steps beside these:
- * an action kind each, fed from `judge` answering `waiting`.
+ *     succession  nobody is master, for the last one is proven dead         SENTINEL FAILOVER, see decide-failover.ts
  */
 import { MASTER_ROLE, REPLICA_ROLE, type Role } from '../metadata/labels.ts'
-import type { Observation, RedisView, SentinelAnswer } from './observation.ts'
+import { type Failover, succession } from './decide-failover.ts'
+import { answersOf, namedByMajority, type Observation, type RedisView } from './observation.ts'
 
 /** From a promotion until the last sentinel publishes it: 2.7 s at the most in the lab, without a stall of the machine. */
 export const PUBLICATION_GRACE_MS = 3000
@@ -32,9 +31,10 @@ export type Action =
   }
   | { readonly kind: 'demote', readonly pod: RedisView, readonly master: string, readonly reason: 'NotNamedByMajority' }
   | { readonly kind: 'follow', readonly pod: RedisView, readonly master: string, readonly reason: 'FollowsAnotherMaster' }
+  | Failover
 
 export function decide (seen: Observation, verdict: Verdict = judge(seen)): readonly Action[] {
-  if (verdict.kind === 'waiting') return labellingWithoutMaster(seen)
+  if (verdict.kind === 'waiting') return [...labellingWithoutMaster(seen), ...failovers(seen)]
   return [...demotions(seen, verdict), ...repointing(seen, verdict), ...labelling(seen, verdict)]
 }
 
@@ -52,18 +52,6 @@ export function judge (seen: Observation): Verdict {
 
 function confirmed (by: 'Majority' | 'Promotion', master: RedisView): Verdict {
   return { kind: 'confirmed', by, master, address: master.address ?? '' }
-}
-
-/** The address that more than half of the configured sentinels name. */
-function namedByMajority (seen: Observation): string | undefined {
-  const votes = new Map<string, number>()
-  for (const { named } of answers(seen)) votes.set(named, (votes.get(named) ?? 0) + 1)
-  return [...votes].find(([, count]) => count * 2 > seen.sentinelReplicas)?.[0]
-}
-
-/** A sentinel beyond the configured number is being scaled away and has no vote. */
-function answers (seen: Observation): SentinelAnswer[] {
-  return seen.sentinels.flatMap(({ ordinal, answer }) => answer && ordinal < seen.sentinelReplicas ? [answer] : [])
 }
 
 /**
@@ -97,7 +85,7 @@ type Confirmed = Extract<Verdict, { kind: 'confirmed' }>
  */
 function demotions (seen: Observation, { by, master, address }: Confirmed): Action[] {
   if (by !== 'Majority' || isFailingOver(seen, address)) return []
-  const unanimous = answers(seen).filter(({ named }) => named === address).length === seen.sentinelReplicas
+  const unanimous = answersOf(seen).filter(({ named }) => named === address).length === seen.sentinelReplicas
   const isZombie = ({ masterSince = seen.startedAt }: RedisView) =>
     (unanimous && masterSince < seen.startedAt) || seen.startedAt - masterSince >= PUBLICATION_GRACE_MS
   return seen.redis
@@ -106,13 +94,13 @@ function demotions (seen: Observation, { by, master, address }: Confirmed): Acti
 }
 
 function isFailingOver (seen: Observation, address: string): boolean {
-  return answers(seen).some(({ failingOver, monitored, named }) => failingOver && monitored === address && named === address)
+  return answersOf(seen).some(({ failingOver, monitored, named }) => failingOver && monitored === address && named === address)
 }
 
 /** min-replicas-to-write keeps a new master closed until a replica follows it, and sentinel takes a second to point the others at it. */
 function repointing (seen: Observation, { by, address }: Confirmed): Action[] {
   // A sentinel that is ahead of the majority has a reason: never pull a replica back to yesterday's master.
-  const undisputed = !isFailingOver(seen, address) && answers(seen).every(({ named }) => named === address)
+  const undisputed = !isFailingOver(seen, address) && answersOf(seen).every(({ named }) => named === address)
   return seen.redis.flatMap((pod) => {
     if (pod.process.kind !== 'slave' || pod.process.master === address) return []
     const mayRepoint = by === 'Majority' ? undisputed : cannotWrite(seen, pod.process.master)
@@ -132,6 +120,11 @@ function labelling (seen: Observation, { by, master }: Confirmed): Action[] {
     ...replaced(deposed.filter(isNotWritable)),
     ...replicas(seen),
   ]
+}
+
+function failovers (seen: Observation): Failover[] {
+  const next = succession(seen)
+  return next.kind === 'failover' ? [next] : []
 }
 
 /** Nobody is confirmed: the label stays where it is, for there is nobody better; only a surplus one goes. */

@@ -10,6 +10,10 @@ export type EventReason =
   | 'ZombieDemoted'
   /** A replica was pointed at the new master. */
   | 'ReplicaRepointed'
+  /** The master is proven dead: a sentinel was told to promote a replica at once. */
+  | 'FailoverForced'
+  /** The same when the sentinels have not acted for long, perhaps for want of a majority. */
+  | 'LastResortPromotion'
   /** For longer than a failover takes no master could be confirmed. */
   | 'NoMaster'
 
@@ -22,7 +26,7 @@ export interface Subject {
 export type PublishEvent = (subject: Subject, reason: EventReason, message: string) => void
 
 const COMPONENT = 'sentinel-probe'
-const WARNINGS: readonly EventReason[] = ['ZombieDemoted', 'NoMaster']
+const WARNINGS: readonly EventReason[] = ['ZombieDemoted', 'LastResortPromotion', 'NoMaster']
 /** The same thing said again within this time says nothing new. */
 const SILENCE_MS = 60_000
 const DEADLINE_MS = 5000

@@ -11,9 +11,11 @@ export interface ClusterFacts extends Stored {
   readonly namespace: string
   readonly name: string
   readonly uid: string
+  readonly redisReplicas: number
   readonly sentinelReplicas: number
   readonly masterName: string
   readonly downAfterMilliseconds: number
+  readonly failoverTimeout: number
 }
 
 export interface PodFacts extends Stored {
@@ -134,7 +136,9 @@ function podClusterKey (pod: PodFacts | undefined): string {
 }
 
 /** Only what the probe reads: an unrelated mistake elsewhere in the spec does not stop it, a mistake here keeps the last good one. */
-const ReadSpec = RedisSentinelSpec.pick({ sentinelReplicas: true, masterName: true, downAfterMilliseconds: true })
+const ReadSpec = RedisSentinelSpec.pick({
+  redisReplicas: true, sentinelReplicas: true, masterName: true, downAfterMilliseconds: true, failoverTimeout: true,
+})
 
 function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFacts | undefined): ClusterFacts | undefined {
   const { name, namespace = '', uid = '', resourceVersion = '', deletionTimestamp } = metadataOf(object)
@@ -142,8 +146,8 @@ function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFa
   const spec = ReadSpec.safeParse(object.spec)
   const read = spec.success ? spec.data : before
   if (!read) return undefined
-  const { sentinelReplicas, masterName, downAfterMilliseconds } = read
-  return { namespace, name, uid, resourceVersion, sentinelReplicas, masterName, downAfterMilliseconds }
+  const { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout } = read
+  return { namespace, name, uid, resourceVersion, redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout }
 }
 
 interface PodObject extends KubeObject {

@@ -1,7 +1,7 @@
 /** The open links of one cluster, kept equal to its pods; and one look through them. */
 import type { ClusterView, PodFacts } from './inventory.ts'
 import { judge } from './decide.ts'
-import type { LastMaster, Observation, Process, RedisView, SentinelView } from './observation.ts'
+import type { Memory, Observation, Process, RedisView, SentinelView } from './observation.ts'
 import { UNKNOWN } from './process-state.ts'
 import { openRedisLink, type RedisLink, REDIS_PORT } from './redis-link.ts'
 import { openSentinelLink, SENTINEL_PORT, type SentinelLink } from './sentinel-link.ts'
@@ -10,8 +10,9 @@ export interface Members {
   /** Opens links to new pods and closes those to gone ones. */
   readonly follow: (view: ClusterView) => void
   /** Asks everybody and waits, but for nobody longer than a decision needs. */
-  readonly look: (view: ClusterView, lastMaster: LastMaster | undefined) => Promise<Observation>
+  readonly look: (view: ClusterView, memory: Memory) => Promise<Observation>
   readonly redisLink: (uid: string) => RedisLink | undefined
+  readonly sentinelLink: (uid: string) => SentinelLink | undefined
   readonly connections: () => { redis: boolean[], sentinel: boolean[] }
   readonly close: () => void
 }
@@ -40,17 +41,24 @@ export function createMembers ({ now, onChange }: MembersOptions): Members {
     keep(sentinels, wanted('sentinel'), (host) => openSentinelLink({ host, port: SENTINEL_PORT, masterName, now, onChange }))
   }
 
-  async function look (view: ClusterView, lastMaster: LastMaster | undefined): Promise<Observation> {
+  async function look (view: ClusterView, memory: Memory): Promise<Observation> {
     const startedAt = now()
-    const observe = () => observation(view, { redis, sentinels }, startedAt, lastMaster)
+    const observe = () => observation(view, { redis, sentinels }, startedAt, memory)
     await ask([...redis.values(), ...sentinels.values()], now, () => judge(observe()).kind === 'confirmed')
+    for (const link of redis.values()) if (link.askedAt() !== undefined) wakeWhenMaster(link)
     return observe()
+  }
+
+  /** The answer of a second master may come too late for this look, and be no news for the link. */
+  function wakeWhenMaster (link: RedisLink): void {
+    link.ask().then(() => { if (link.state().process.kind === 'master') onChange() }, onChange)
   }
 
   return {
     follow,
     look,
-    redisLink: (uid) => [...redis].find(([key]) => key.startsWith(`${uid} `))?.[1],
+    redisLink: (uid) => linkOf(redis, uid),
+    sentinelLink: (uid) => linkOf(sentinels, uid),
     connections: () => ({ redis: openness(redis), sentinel: openness(sentinels) }),
     close: () => { for (const link of [...redis.values(), ...sentinels.values()]) link.close() },
   }
@@ -63,6 +71,10 @@ function openness (links: ReadonlyMap<string, Link>): boolean[] {
 /** One link per pod *and* IP: a pod may get another IP with its sandbox. */
 function linkKey ({ uid, ip }: PodFacts): string {
   return `${uid} ${ip}`
+}
+
+function linkOf<L extends Link> (links: ReadonlyMap<string, L>, uid: string): L | undefined {
+  return [...links].find(([key]) => key.startsWith(`${uid} `))?.[1]
 }
 
 function keep<L extends Link> (links: Map<string, L>, pods: readonly PodFacts[], open: (host: string) => L): void {
@@ -104,19 +116,26 @@ function ask (links: readonly Link[], now: () => number, isEnough: () => boolean
   })
 }
 
+/** Nothing is a majority, or late, of what is not known. */
+const NO_SPEC = { sentinelReplicas: Infinity, redisReplicas: Infinity, downAfterMilliseconds: Infinity, failoverTimeout: Infinity }
+
 interface Links {
   readonly redis: ReadonlyMap<string, RedisLink>
   readonly sentinels: ReadonlyMap<string, SentinelLink>
 }
 
-function observation (view: ClusterView, links: Links, startedAt: number, lastMaster: LastMaster | undefined): Observation {
+function observation (view: ClusterView, links: Links, startedAt: number, memory: Memory): Observation {
   const of = (component: PodFacts['component']) => view.pods.filter((pod) => pod.component === component)
+  const { sentinelReplicas, redisReplicas, downAfterMilliseconds, failoverTimeout } = view.facts ?? NO_SPEC
   return {
+    ...memory,
     startedAt,
-    sentinelReplicas: view.facts?.sentinelReplicas ?? Infinity,
+    sentinelReplicas,
+    redisReplicas,
+    downAfterMilliseconds,
+    failoverTimeout,
     redis: of('redis').map((pod) => redisView(pod, view.addressOf(pod), links.redis.get(linkKey(pod)), startedAt)),
     sentinels: of('sentinel').map((pod) => sentinelView(pod, links.sentinels.get(linkKey(pod)), startedAt)),
-    lastMaster,
   }
 }
 
@@ -141,7 +160,7 @@ function processOf (pod: PodFacts, link: RedisLink | undefined, startedAt: numbe
   return pod.ended && !link?.isOpen() ? { kind: 'dead', cause: 'ContainerTerminated' } : UNKNOWN
 }
 
-function sentinelView ({ name, ordinal }: PodFacts, link: SentinelLink | undefined, startedAt: number): SentinelView {
+function sentinelView ({ name, uid, ordinal }: PodFacts, link: SentinelLink | undefined, startedAt: number): SentinelView {
   const answer = link && link.answeredFrom() >= startedAt ? link.answer() : undefined
-  return { pod: name, ordinal, answer }
+  return { pod: name, uid, ordinal, answer, isConnected: link?.isOpen() ?? false }
 }

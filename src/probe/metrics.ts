@@ -47,6 +47,12 @@ export function createMetrics ({ reports, isActive }: MetricsOptions) {
       labelNames: ['command', 'result'] as const,
       registers,
     }),
+    failovers: new Counter({
+      name: 'sentinel_probe_failovers_total',
+      help: 'Failovers asked for, by cause (ProvenDead, LastResort) and answer (Accepted, InProgress, NoGoodReplica, Lost).',
+      labelNames: ['cause', 'answer'] as const,
+      registers,
+    }),
     looks: new Counter({
       name: 'sentinel_probe_looks_total',
       help: 'Looks at a cluster: ROLE on every redis and the master by every sentinel.',

@@ -6,6 +6,7 @@
 /** What a redis process answered to ROLE, or what is known of one that did not answer. */
 export type Process =
   | { readonly kind: 'master', readonly offset: number, readonly replicas: readonly ReplicaLink[] }
+  /** The offset is what it has of the stream; final while the link is down. */
   | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number }
   /** Proven: nothing listens on the pod's own IP, or the kubelet reports the container ended. */
   | { readonly kind: 'dead', readonly cause: 'ConnectionRefused' | 'ContainerTerminated' }
@@ -37,27 +38,72 @@ export interface SentinelAnswer {
   /** The ip of SENTINEL MASTER: until +switch-master still the old one. */
   readonly monitored: string
   readonly failingOver: boolean
+  /** A quorum found the master down: the sentinels are about to fail over by themselves. */
+  readonly objectivelyDown: boolean
   readonly configEpoch: number
 }
 
 export interface SentinelView {
   readonly pod: string
+  readonly uid: string
   readonly ordinal: number
   readonly answer: SentinelAnswer | undefined
+  /** The connection stands: without an answer in this look it may still answer the next question. */
+  readonly isConnected: boolean
 }
 
-export interface Observation {
+export interface Observation extends Memory {
   /** No answer in here was asked for earlier than this. */
   readonly startedAt: number
   /** The number in the spec, not the number that answers: the majority is one of the configured sentinels. */
   readonly sentinelReplicas: number
+  /** From the spec as well, the master among them. */
+  readonly redisReplicas: number
+  readonly downAfterMilliseconds: number
+  readonly failoverTimeout: number
   readonly redis: readonly RedisView[]
   readonly sentinels: readonly SentinelView[]
+}
+
+/** What a look has to know of the looks before it. */
+export interface Memory {
   /** The last master that this probe confirmed or found labelled; its pod may be gone. */
   readonly lastMaster: LastMaster | undefined
+  /** Since when every look found the last master proven dead, and nobody in its place. */
+  readonly vacantSince: number | undefined
+  /** The last forced failover that this probe asked for. */
+  readonly asked: AskedFailover | undefined
 }
 
 export interface LastMaster {
   readonly uid: string
   readonly address: string
+}
+
+export interface AskedFailover {
+  /** The dead master that was to be replaced. */
+  readonly address: string
+  /** The uid of the sentinel's pod. */
+  readonly sentinel: string
+  readonly at: number
+  readonly answer: FailoverAnswer
+}
+
+/** What SENTINEL FAILOVER answered. Lost: no answer, or one that nobody knows; it may have been accepted. */
+export type FailoverAnswer = 'Accepted' | 'InProgress' | 'NoGoodReplica' | 'Lost'
+
+/** A sentinel beyond the configured number is being scaled away and has no vote. */
+export function voters ({ sentinels, sentinelReplicas }: Observation): readonly SentinelView[] {
+  return sentinels.filter(({ ordinal }) => ordinal < sentinelReplicas)
+}
+
+export function answersOf (seen: Observation): readonly SentinelAnswer[] {
+  return voters(seen).flatMap(({ answer }) => answer ?? [])
+}
+
+/** The address that more than half of the configured sentinels name. */
+export function namedByMajority (seen: Observation): string | undefined {
+  const votes = new Map<string, number>()
+  for (const { named } of answersOf(seen)) votes.set(named, (votes.get(named) ?? 0) + 1)
+  return [...votes].find(([, count]) => count * 2 > seen.sentinelReplicas)?.[0]
 }

@@ -3,12 +3,15 @@ import type { Logger } from 'pino'
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import { type ApiClient, hasStatus } from './api-client.ts'
 import type { Action } from './decide.ts'
+import type { Failover } from './decide-failover.ts'
 import type { EventReason, PublishEvent, Subject } from './events.ts'
 import type { ClusterView, Inventory } from './inventory.ts'
 import { labelPatch } from './label-patch.ts'
 import type { Metrics } from './metrics.ts'
+import type { AskedFailover } from './observation.ts'
 import type { RedisLink } from './redis-link.ts'
 import type { KubeObject } from './reflector.ts'
+import type { SentinelLink } from './sentinel-link.ts'
 
 export interface PerformDeps {
   readonly api: ApiClient
@@ -26,10 +29,12 @@ export interface Target {
   readonly view: ClusterView
   readonly subject: Subject
   readonly redisLink: (uid: string) => RedisLink | undefined
+  readonly sentinelLink: (uid: string) => SentinelLink | undefined
+  readonly remember: (asked: AskedFailover) => void
 }
 
 type Labelling = Extract<Action, { kind: 'label' }>
-type Command = Exclude<Action, Labelling>
+type Command = Exclude<Action, Labelling | Failover>
 
 const PATCH_DEADLINE_MS = 2000
 
@@ -39,7 +44,7 @@ export async function perform (actions: readonly Action[], target: Target, deps:
   const commands = actions.filter((action) => action.kind !== 'label')
   const results = await Promise.all([
     labelInOrder(labellings, target, deps),
-    ...commands.map((action) => command(action, target, deps)),
+    ...commands.map((action) => action.kind === 'failover' ? forceFailover(action, target, deps) : command(action, target, deps)),
   ])
   return results.every(Boolean)
 }
@@ -111,6 +116,24 @@ async function command (action: Command, target: Target, deps: PerformDeps): Pro
   log.info({ ...fields, command: kind }, 'replication changed')
   if (kind === 'demote') announce(target, deps, 'ZombieDemoted', `pod ${pod} was a second master and follows ${master} now`)
   else announce(target, deps, 'ReplicaRepointed', `pod ${pod} follows the new master ${master}`)
+  return true
+}
+
+/** Whether it is asked again, and when, is decided by what is remembered of it. */
+async function forceFailover (action: Failover, target: Target, deps: PerformDeps): Promise<boolean> {
+  const { log, metrics, mayAct, now } = deps
+  const { pod: { pod }, master, sentinel, reason } = action
+  const link = target.sentinelLink(sentinel.uid)
+  if (!link || !mayAct()) return false
+  const at = now()
+  const answer = await link.forceFailover()
+  target.remember({ address: master, sentinel: sentinel.uid, at, answer })
+  metrics.failovers.inc({ cause: reason, answer })
+  const level = answer === 'NoGoodReplica' ? 'debug' : 'info'
+  log[level]({ namespace: target.subject.namespace, pod, master, sentinel: sentinel.pod, reason, answer }, 'failover asked for')
+  if (answer !== 'Accepted') return true
+  if (reason === 'ProvenDead') announce(target, deps, 'FailoverForced', `master ${pod} is dead, ${sentinel.pod} promotes a replica`)
+  else announce(target, deps, 'LastResortPromotion', `master ${pod} is dead and the sentinels did not act, ${sentinel.pod} alone promotes a replica`)
   return true
 }
 

@@ -1,7 +1,8 @@
 /** The probe's line to one redis process: ask ROLE, remember what it was, demote it or point it at a master. */
 import { type Connection, type Endpoint, openConnection } from './connection.ts'
+import type { Process } from './observation.ts'
 import { answered, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
-import { parseRole } from './replies.ts'
+import { parseReplicaOffset, parseRole } from './replies.ts'
 
 export interface RedisLink {
   readonly state: () => ProcessState
@@ -41,20 +42,19 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
     if (pending) return pending.done
     if (!connection.isOpen()) return Promise.resolve()
     const at = now()
-    const done = askRole(at).finally(() => { pending = undefined })
-    pending = { at, done }
-    return done
+    pending = { at, done: askRole(at) }
+    return pending.done
   }
 
   async function askRole (at: number): Promise<void> {
-    try {
-      const role = parseRole(await connection.call((client) => client.role() as Promise<unknown>))
+    const role = await readRole(connection).catch(() => undefined)
+    // Before the change: the look that it wakes asks anew.
+    pending = undefined
+    if (role) {
       answeredFrom = at
       connection.answered()
-      change(role ? answered(state, role, now()) : lost(state))
-    } catch {
-      change(lost(state))
     }
+    change(role ? answered(state, role, now()) : lost(state))
   }
 
   function change (next: ProcessState): void {
@@ -73,6 +73,12 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
     demote: async (master) => { await connection.call((client) => demote(client, master)) },
     close: connection.close,
   }
+}
+
+async function readRole (connection: Connection): Promise<Process | undefined> {
+  const role = parseRole(await connection.call((client) => client.role() as Promise<unknown>))
+  if (role?.kind !== 'slave' || role.link === 'connected') return role
+  return { ...role, offset: parseReplicaOffset(await connection.call((client) => client.info('replication'))) }
 }
 
 /** REPLICAOF alone leaves the clients connected to a master that is none any more (sentinel does the same in its own MULTI). */

@@ -1,5 +1,5 @@
 /** Replies of redis and sentinel, parsed at the border; undefined when a reply has not the shape that Redis documents. */
-import type { Process, ReplicaLink, SentinelAnswer } from './observation.ts'
+import type { FailoverAnswer, Process, ReplicaLink, SentinelAnswer } from './observation.ts'
 
 /** ROLE: ["master", offset, [[ip, port, offset]...]] or ["slave", ip, port, state, offset]. */
 export function parseRole (reply: unknown): Process | undefined {
@@ -20,6 +20,19 @@ function parseReplica (entry: unknown): ReplicaLink[] {
   return typeof address === 'string' ? [{ address, offset: Number(offset) }] : []
 }
 
+/** While the link is down ROLE says -1, and only INFO replication knows how much the replica has. */
+export function parseReplicaOffset (info: string): number {
+  return Number(/^slave_repl_offset:(\d+)/m.exec(info)?.[1] ?? -1)
+}
+
+/** The reply to SENTINEL FAILOVER, or its error. */
+export function parseFailoverAnswer (reply: unknown): FailoverAnswer {
+  const text = reply instanceof Error ? reply.message : String(reply)
+  if (text === 'OK') return 'Accepted'
+  if (text.startsWith('INPROG')) return 'InProgress'
+  return text.startsWith('NOGOODSLAVE') ? 'NoGoodReplica' : 'Lost'
+}
+
 /** GET-MASTER-ADDR-BY-NAME: [ip, port]; SENTINEL MASTER: a flat list (RESP2) or a map flattened by ioredis (RESP3). */
 export function parseSentinelAnswer (address: unknown, master: unknown): SentinelAnswer | undefined {
   if (!Array.isArray(address) || !Array.isArray(master)) return undefined
@@ -30,10 +43,12 @@ export function parseSentinelAnswer (address: unknown, master: unknown): Sentine
   }
   const monitored = field('ip')
   if (typeof named !== 'string' || monitored === undefined) return undefined
+  const flags = (field('flags') ?? '').split(',')
   return {
     named,
     monitored,
-    failingOver: (field('flags') ?? '').split(',').includes('failover_in_progress'),
+    failingOver: flags.includes('failover_in_progress'),
+    objectivelyDown: flags.includes('o_down'),
     configEpoch: Number(field('config-epoch') ?? 0),
   }
 }

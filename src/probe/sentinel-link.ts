@@ -1,8 +1,8 @@
-/** The probe's line to one sentinel: ask whom it names, and be woken by its events. */
+/** The probe's line to one sentinel: ask whom it names, be woken by its events, and tell it to fail over. */
 import { openConnection } from './connection.ts'
 import type { LinkOptions } from './redis-link.ts'
-import type { SentinelAnswer } from './observation.ts'
-import { parseSentinelAnswer } from './replies.ts'
+import type { FailoverAnswer, SentinelAnswer } from './observation.ts'
+import { parseFailoverAnswer, parseSentinelAnswer } from './replies.ts'
 
 export interface SentinelLink {
   readonly answer: () => SentinelAnswer | undefined
@@ -11,6 +11,8 @@ export interface SentinelLink {
   readonly askedAt: () => number | undefined
   /** Asks for the master; settles when the answer is in `answer` or there is none. Never rejects. */
   readonly ask: () => Promise<void>
+  /** SENTINEL FAILOVER. Never rejects. */
+  readonly forceFailover: () => Promise<FailoverAnswer>
   readonly close: () => void
 }
 
@@ -72,6 +74,7 @@ export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: Se
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
+    forceFailover: () => connection.call((client) => client.call('SENTINEL', 'FAILOVER', masterName)).then(parseFailoverAnswer, parseFailoverAnswer),
     close: connection.close,
   }
 }

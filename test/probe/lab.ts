@@ -18,6 +18,9 @@ export interface Lab {
   readonly signal: (pod: string, signal: NodeJS.Signals) => void
   readonly startRedis: (ordinal: number, master?: number) => void
   readonly startSentinels: () => void
+  /** One that was stopped, on the file that it left. */
+  readonly restartSentinel: (ordinal: number) => void
+  readonly times: Times
   readonly role: (pod: string) => Promise<string | undefined>
   readonly labels: () => Record<string, string | undefined>
   readonly command: (pod: string, ...words: [string, ...string[]]) => Promise<unknown>
@@ -27,11 +30,14 @@ export interface Lab {
 export const redisPod = (ordinal: number) => `${CLUSTER}-redis-${ordinal}`
 export const sentinelPod = (ordinal: number) => `${CLUSTER}-sentinel-${ordinal}`
 
+export interface Times { readonly downAfterMilliseconds: number, readonly failoverTimeout: number }
+const QUICK: Times = { downAfterMilliseconds: 500, failoverTimeout: 3000 }
+
 const ONE_SHOT = { protocol: 2, retryStrategy: null, connectTimeout: 500, commandTimeout: 500, enableReadyCheck: false, lazyConnect: true } as const
 
 let labs = 0
 
-export async function startLab ({ replicas = 3, sentinels = 3 } = {}): Promise<Lab> {
+export async function startLab ({ replicas = 3, sentinels = 3, times = QUICK } = {}): Promise<Lab> {
   const folder = mkdtempSync(join(tmpdir(), 'probe-lab-'))
   const processes = new Map<string, ChildProcess>()
   // Two test files may run at once: a net of its own for each process and lab.
@@ -50,11 +56,12 @@ export async function startLab ({ replicas = 3, sentinels = 3 } = {}): Promise<L
       ...master === undefined ? [] : ['--replicaof', address(redisPod(master)), '6379'],
     ])
   }
+  const sentinelFile = (n: number) => join(folder, `${sentinelPod(n)}.conf`)
+  const restartSentinel = (n: number) => run(sentinelPod(n), [sentinelFile(n), '--port', '26379', '--sentinel'])
   const startSentinels = () => {
     for (let n = 0; n < sentinels; n += 1) {
-      const file = join(folder, `${sentinelPod(n)}.conf`)
-      writeFileSync(file, sentinelConf(address, n, replicas))
-      run(sentinelPod(n), [file, '--port', '26379', '--sentinel'])
+      writeFileSync(sentinelFile(n), sentinelConf(address, n, replicas, times))
+      restartSentinel(n)
     }
   }
   const command = async (pod: string, ...words: [string, ...string[]]) => {
@@ -76,6 +83,8 @@ export async function startLab ({ replicas = 3, sentinels = 3 } = {}): Promise<L
     signal: (pod, signal) => { processes.get(pod)?.kill(signal) },
     startRedis,
     startSentinels,
+    restartSentinel,
+    times,
     role: async (pod) => (await command(pod, 'ROLE').catch(() => []) as string[])[0],
     labels: () => Object.fromEntries(api.list(PODS).filter(({ metadata }) => metadata.name.includes('-redis-')).map(({ metadata }) => [metadata.name, metadata.labels?.['redis-role']])),
     command,
@@ -87,12 +96,12 @@ export async function startLab ({ replicas = 3, sentinels = 3 } = {}): Promise<L
   }
 }
 
-function sentinelConf (address: (pod: string) => string, ordinal: number, replicas: number): string {
+function sentinelConf (address: (pod: string) => string, ordinal: number, replicas: number, times: Times): string {
   const known = Array.from({ length: replicas - 1 }, (_, n) => `sentinel known-replica mymaster ${address(redisPod(n + 1))} 6379`)
   return [
     `sentinel monitor mymaster ${address(redisPod(0))} 6379 2`,
-    'sentinel down-after-milliseconds mymaster 500',
-    'sentinel failover-timeout mymaster 3000',
+    `sentinel down-after-milliseconds mymaster ${times.downAfterMilliseconds}`,
+    `sentinel failover-timeout mymaster ${times.failoverTimeout}`,
     ...known,
     `sentinel announce-ip ${address(sentinelPod(ordinal))}`,
   ].join('\n') + '\n'
@@ -101,7 +110,7 @@ function sentinelConf (address: (pod: string) => string, ordinal: number, replic
 /** The RedisSentinel, and a pod and a Service for each of its processes. */
 export function publishCluster (lab: Lab, { replicas = 3, sentinels = 3 } = {}): void {
   lab.api.put('/apis/cache.iguochan.io/v1/redissentinels', {
-    metadata: { name: CLUSTER, namespace: NAMESPACE }, spec: { sentinelReplicas: sentinels, downAfterMilliseconds: 500 },
+    metadata: { name: CLUSTER, namespace: NAMESPACE }, spec: { redisReplicas: replicas, sentinelReplicas: sentinels, ...lab.times },
   })
   for (let n = 0; n < replicas; n += 1) publishPod(lab, redisPod(n), 'redis')
   for (let n = 0; n < sentinels; n += 1) publishPod(lab, sentinelPod(n), 'sentinel')

@@ -1,11 +1,13 @@
 /** Observations for the tests of `decide`: three redis and three sentinels, all well, master first; say what differs. */
 import type { Action } from '../../src/probe/decide.ts'
-import type { Observation, Process, RedisView, SentinelAnswer } from '../../src/probe/observation.ts'
+import type { Observation, Process, RedisView, SentinelAnswer, SentinelView } from '../../src/probe/observation.ts'
 
 export const NOW = 100_000
 export const address = (n: number) => `10.0.0.${n}`
 export const master: Process = { kind: 'master', offset: 100, replicas: [] }
 export const slaveOf = (n: number): Process => ({ kind: 'slave', master: address(n), link: 'connected', offset: 100 })
+/** A replica that lost its master. */
+export const orphanOf = (n: number, offset = 100): Process => ({ kind: 'slave', master: address(n), link: 'connect', offset })
 export const dead: Process = { kind: 'dead', cause: 'ConnectionRefused' }
 export const unknown: Process = { kind: 'unknown' }
 
@@ -16,15 +18,23 @@ export function redis (n: number, process: Process, label?: string, more: Partia
 }
 
 export const names = (n: number, more: Partial<SentinelAnswer> = {}): SentinelAnswer =>
-  ({ named: address(n), monitored: address(n), failingOver: false, configEpoch: 1, ...more })
+  ({ named: address(n), monitored: address(n), failingOver: false, objectivelyDown: false, configEpoch: 1, ...more })
+
+export const sentinel = (ordinal: number, answer: SentinelAnswer | undefined, isConnected = answer !== undefined): SentinelView =>
+  ({ pod: `sentinel-${ordinal}`, uid: `sentinel-uid-${ordinal}`, ordinal, answer, isConnected })
 
 export function observation (pods: RedisView[], answers: (SentinelAnswer | undefined)[], more: Partial<Observation> = {}): Observation {
   return {
     startedAt: NOW,
     sentinelReplicas: 3,
+    redisReplicas: 3,
+    downAfterMilliseconds: 5000,
+    failoverTimeout: 10_000,
     redis: pods,
-    sentinels: answers.map((answer, ordinal) => ({ pod: `sentinel-${ordinal}`, ordinal, answer })),
+    sentinels: answers.map((answer, ordinal) => sentinel(ordinal, answer)),
     lastMaster: undefined,
+    vacantSince: undefined,
+    asked: undefined,
     ...more,
   }
 }
@@ -33,13 +43,18 @@ export const lastMaster = (n: number) => ({ lastMaster: { uid: `uid-${n}`, addre
 
 /** One line per action, in order: what the tables compare. */
 export function lines (actions: readonly Action[]): string[] {
-  return actions.map((action) => action.kind === 'label'
-    ? `${action.pod.pod} ${action.role} ${action.reason}`
-    : `${action.kind} ${action.pod.pod} ${action.master} ${action.reason}`)
+  return actions.map((action) => {
+    if (action.kind === 'label') return `${action.pod.pod} ${action.role} ${action.reason}`
+    if (action.kind === 'failover') return `failover ${action.master} at ${action.sentinel.pod} ${action.reason}`
+    return `${action.kind} ${action.pod.pod} ${action.master} ${action.reason}`
+  })
 }
 
 /** What the world looks like after an action: the model that the properties use. */
 export function after (seen: Observation, action: Action): Observation {
+  if (action.kind === 'failover') {
+    return { ...seen, asked: { address: action.master, sentinel: action.sentinel.uid, at: seen.startedAt, answer: 'Accepted' } }
+  }
   const redis = seen.redis.map((pod) => {
     if (pod.uid !== action.pod.uid) return pod
     if (action.kind === 'label') return { ...pod, label: action.role }

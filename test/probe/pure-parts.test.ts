@@ -5,7 +5,7 @@ import { reconnectDelay } from '../../src/probe/connection.ts'
 import type { PodFacts } from '../../src/probe/inventory.ts'
 import { labelPatch } from '../../src/probe/label-patch.ts'
 import { answered, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
-import { parseRole, parseSentinelAnswer } from '../../src/probe/replies.ts'
+import { parseFailoverAnswer, parseReplicaOffset, parseRole, parseSentinelAnswer } from '../../src/probe/replies.ts'
 import { master, slaveOf } from './observations.ts'
 
 await t.test('ROLE of a master lists its replicas', async (t) => {
@@ -22,10 +22,20 @@ for (const reply of [undefined, 'OK', [], ['sentinel', ['mymaster']], ['master',
 
 await t.test('a sentinel in a failover names the promoted one while it still monitors the old one', async (t) => {
   const reply = ['name', 'mymaster', 'ip', '10.0.0.0', 'port', '6379', 'flags', 's_down,o_down,master,failover_in_progress', 'config-epoch', '3']
-  t.strictSame(parseSentinelAnswer(['10.0.0.1', '6379'], reply), { named: '10.0.0.1', monitored: '10.0.0.0', failingOver: true, configEpoch: 3 })
+  t.strictSame(parseSentinelAnswer(['10.0.0.1', '6379'], reply), { named: '10.0.0.1', monitored: '10.0.0.0', failingOver: true, objectivelyDown: true, configEpoch: 3 })
 })
 
 await t.test('a sentinel that does not know the master gives no answer', async (t) => t.equal(parseSentinelAnswer(null, []), undefined))
+
+await t.test('a replica without a link has the offset that INFO knows', async (t) => {
+  t.equal(parseReplicaOffset('# Replication\r\nrole:slave\r\nslave_read_repl_offset:9\r\nslave_repl_offset:42\r\nmaster_repl_offset:7\r\n'), 42)
+  t.equal(parseReplicaOffset('role:master'), -1)
+})
+
+await t.test('a failover that was not clearly refused may have been accepted', async (t) => {
+  t.strictSame(['OK', 'INPROG Failover already in progress', 'NOGOODSLAVE No suitable replica to promote', 'Command timed out', 'ERR No such master'].map((text) => parseFailoverAnswer(text === 'OK' ? text : new Error(text))),
+    ['Accepted', 'InProgress', 'NoGoodReplica', 'Lost', 'Lost'])
+})
 
 await t.test('one refused connection is no proof of death, two some time apart are', async (t) => {
   const once = refused(answered(UNSEEN, master, 0), 1000)
@@ -77,8 +87,8 @@ await t.test('a first label is written only on the very version that was seen, w
   ])
 })
 
-await t.test('reconnecting is quick at first and never slower than a second', async (t) => {
-  t.strictSame([1, 2, 3, 4, 5, 13, 99].map(reconnectDelay), [5, 5, 20, 100, 200, 1000, 1000])
+await t.test('reconnecting is quick at first and never slower than half a second', async (t) => {
+  t.strictSame([1, 2, 3, 4, 5, 13, 99].map(reconnectDelay), [5, 5, 20, 100, 200, 500, 500])
 })
 
 await t.test('the environment has defaults for everything, and empty means unset', async (t) => {

@@ -1,0 +1,52 @@
+/** A whole cluster of three and three under a probe, and what a test asks of it. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { events, type Lab, publishCluster, redisPod, sentinelPod, startLab, type Times, until } from './lab.ts'
+import { type ProbeProcess, startProbeProcess } from './process.ts'
+
+/** So long that no sentinel acts by itself. */
+export const PATIENT: Times = { downAfterMilliseconds: 60_000, failoverTimeout: 60_000 }
+export const ALL = [0, 1, 2]
+
+interface Tap { readonly teardown: (stop: () => unknown) => void }
+
+export async function startCluster (t: Tap, times: Times): Promise<{ lab: Lab, probe: ProbeProcess }> {
+  const lab = await startLab({ times })
+  t.teardown(lab.stop)
+  const probe = startProbeProcess(lab)
+  t.teardown(probe.stop)
+  publishCluster(lab)
+  lab.startRedis(0)
+  lab.startRedis(1, 0)
+  lab.startRedis(2, 0)
+  lab.startSentinels()
+  await until('everybody knows everybody', () => agree(lab, 0))
+  await inStream(lab, 0)
+  await until('the first master is labelled', () => masterLabel(lab) === 0)
+  return { lab, probe }
+}
+
+/** All sentinels name it and know all members. */
+export async function agree (lab: Lab, master: number): Promise<boolean> {
+  return (await Promise.all(ALL.map((n) => knows(lab, n, master)))).every(Boolean)
+}
+
+async function knows (lab: Lab, sentinel: number, master: number): Promise<boolean> {
+  const fields = await lab.command(sentinelPod(sentinel), 'SENTINEL', 'MASTER', 'mymaster').catch(() => []) as string[]
+  const field = (name: string) => fields[fields.indexOf(name) + 1]
+  return field('ip') === lab.address(redisPod(master)) && field('num-slaves') === '2' && field('num-other-sentinels') === '2'
+}
+
+/** Both replicas have what was written, and the probe has seen them so: it looks every 1.5 s at the least. */
+export async function inStream (lab: Lab, master: number): Promise<void> {
+  await lab.command(redisPod(master), 'SET', 'before', '1')
+  const value = (n: number) => lab.command(redisPod(n), 'GET', 'before').catch(() => null)
+  await until('the replicas have the write', async () => (await Promise.all(ALL.map(value))).every((found) => found === '1'))
+  await sleep(1600)
+}
+
+export const masterLabel = (lab: Lab) => ALL.findIndex((n) => lab.labels()[redisPod(n)] === 'master')
+export const reasons = (lab: Lab) => events(lab).map((event) => String(event['reason']))
+export const follows = async (lab: Lab, n: number, master: number) => {
+  const role = await lab.command(redisPod(n), 'ROLE').catch(() => []) as unknown[]
+  return role[1] === lab.address(redisPod(master)) && role[3] === 'connected'
+}

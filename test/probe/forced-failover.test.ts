@@ -1,0 +1,70 @@
+/** The probe against real redis and sentinels: what it does when the master is proven dead, and what it leaves alone. */
+import t from 'tap'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ALL, agree, follows, inStream, masterLabel, PATIENT, reasons, startCluster } from './cluster.ts'
+import { redisPod, sentinelPod, until } from './lab.ts'
+
+await t.test('a dead master is succeeded long before the sentinels notice, also the second time', async (t) => {
+  const { lab, probe } = await startCluster(t, PATIENT)
+  let master = 0
+  for (const round of ['first', 'second', 'third']) {
+    const killedAt = performance.now()
+    lab.signal(redisPod(master), 'SIGKILL')
+    const before = master
+    await until('another one is labelled', () => ![-1, before].includes(masterLabel(lab)), 5000)
+    master = masterLabel(lab)
+    t.comment(`${round} death: labelled ${(performance.now() - killedAt).toFixed(0)} ms after it`)
+    await lab.command(redisPod(master), 'SET', 'after', round)
+    lab.startRedis(before, master)
+    await until('the sentinels agree', () => agree(lab, master))
+    await inStream(lab, master)
+  }
+  t.ok(reasons(lab).includes('FailoverForced'))
+  const asked = probe.logs.filter(({ msg }) => msg === 'failover asked for')
+  t.strictSame(new Set(asked.map(({ sentinel }) => sentinel)), new Set([sentinelPod(0)]), 'always the same sentinel')
+  t.equal(asked.filter(({ answer }) => answer === 'Accepted').length, 3, 'once for each death')
+  t.match((await probe.get('/metrics')).text, /sentinel_probe_failovers_total\{cause="ProvenDead",answer="Accepted"\} 3/)
+})
+
+await t.test('when all have restarted nobody is promoted, for a fresh replica has nothing', async (t) => {
+  const { lab } = await startCluster(t, PATIENT)
+  for (const n of ALL) lab.signal(redisPod(n), 'SIGKILL')
+  await until('all are down', async () => (await Promise.all(ALL.map((n) => lab.role(redisPod(n))))).every((role) => role === undefined))
+  lab.startRedis(1, 0)
+  lab.startRedis(2, 0)
+  await until('the replicas are back', async () => (await Promise.all([1, 2].map((n) => lab.role(redisPod(n))))).every((role) => role === 'slave'))
+  await sleep(2000)
+  t.strictSame(await Promise.all([1, 2].map((n) => lab.role(redisPod(n)))), ['slave', 'slave'])
+  t.equal(masterLabel(lab), 0, 'the label stays')
+  lab.startRedis(0)
+  await until('the last master is followed again', async () => await follows(lab, 1, 0) && await follows(lab, 2, 0))
+  t.notOk(reasons(lab).includes('FailoverForced'))
+})
+
+await t.test('with uneven replicas the choice is left to the sentinels, which take the one with the most data', async (t) => {
+  const { lab } = await startCluster(t, { downAfterMilliseconds: 4000, failoverTimeout: 10_000 })
+  // The one that a sentinel would take of two equals: so only the data speaks against it.
+  const runIds = await Promise.all([1, 2].map(async (n) => /run_id:(\w+)/.exec(String(await lab.command(redisPod(n), 'INFO', 'server')))?.[1] ?? ''))
+  const [lagging, best] = runIds[0]! < runIds[1]! ? [1, 2] : [2, 1]
+  await lab.command(redisPod(0), 'CONFIG', 'SET', 'client-output-buffer-limit', 'replica 1mb 0 0')
+  lab.signal(redisPod(lagging), 'SIGSTOP')
+  for (let n = 0; n < 40; n += 1) await lab.command(redisPod(0), 'SET', `big-${n}`, 'x'.repeat(500_000))
+  await until('the other one has it all', async () => await lab.command(redisPod(best), 'EXISTS', 'big-39') === 1)
+  lab.signal(redisPod(0), 'SIGKILL')
+  await sleep(200)
+  lab.signal(redisPod(lagging), 'SIGCONT')
+  await until('somebody is promoted', () => masterLabel(lab) > 0, 30_000)
+  t.equal(masterLabel(lab), best)
+  t.equal(await lab.command(redisPod(best), 'EXISTS', 'big-39'), 1)
+  t.notOk(reasons(lab).includes('FailoverForced'))
+})
+
+await t.test('a hung sentinel does not keep the next one from being asked', async (t) => {
+  const { lab, probe } = await startCluster(t, PATIENT)
+  lab.signal(sentinelPod(0), 'SIGSTOP')
+  const killedAt = performance.now()
+  lab.signal(redisPod(0), 'SIGKILL')
+  await until('another one is labelled', () => masterLabel(lab) > 0, 10_000)
+  t.comment(`labelled ${(performance.now() - killedAt).toFixed(0)} ms after the death`)
+  t.strictSame(probe.logs.filter(({ msg }) => msg === 'failover asked for').map(({ sentinel, answer }) => [sentinel, answer]), [[sentinelPod(1), 'Accepted']])
+})
