@@ -70,7 +70,7 @@ export function deadMaster ({ redis, lastMaster }: Observation): RedisView | und
 function replicaObstacle (seen: Observation, dead: RedisView): Obstacle | undefined {
   const replicas = livingReplicas(seen)
   if (replicas.length === 0) return 'NoReplica'
-  if (replicas.some(({ process }) => process.kind === 'unknown')) return 'ReplicaSilent'
+  if (replicas.some(({ process }) => process.kind === 'unknown' || process.kind === 'busy')) return 'ReplicaSilent'
   if (!replicas.every((pod) => wasInStream(pod, dead.address))) return 'ReplicaOutOfStream'
   const offsets = new Set(replicas.map(({ process }) => process.kind === 'slave' ? process.offset : undefined))
   return offsets.size === 1 ? undefined : 'ReplicasUneven'

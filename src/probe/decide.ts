@@ -6,6 +6,7 @@
  *     Promotion   sentinels publish a promotion 0.9 s late: the only ROLE master, that followed the last master, while that
  *                 one is proven not writable
  *   decide   judge, then
+ *     scripts     a script blocks the master                                SCRIPT KILL
  *     demotions   a second master while the majority's one is alive        REPLICAOF + CLIENT KILL
  *     repointing  replicas that follow somebody else                       REPLICAOF
  *     labelling   new label first when the old master cannot write, else old label first
@@ -31,10 +32,11 @@ export type Action =
   }
   | { readonly kind: 'demote', readonly pod: RedisView, readonly master: string, readonly reason: 'NotNamedByMajority' }
   | { readonly kind: 'follow', readonly pod: RedisView, readonly master: string, readonly reason: 'FollowsAnotherMaster' }
+  | { readonly kind: 'unblock', readonly pod: RedisView, readonly master: string, readonly reason: 'BlockedByScript' }
   | Failover
 
 export function decide (seen: Observation, verdict: Verdict = judge(seen)): readonly Action[] {
-  if (verdict.kind === 'waiting') return [...labellingWithoutMaster(seen), ...failovers(seen)]
+  if (verdict.kind === 'waiting') return [...scripts(seen), ...labellingWithoutMaster(seen), ...failovers(seen)]
   return [...demotions(seen, verdict), ...repointing(seen, verdict), ...labelling(seen, verdict)]
 }
 
@@ -48,6 +50,18 @@ export function judge (seen: Observation): Verdict {
   if (!only) return { kind: 'waiting', reason: 'NoMaster' }
   if (second) return { kind: 'waiting', reason: 'SeveralMasters' }
   return isPromoted(only, seen, named) ? confirmed('Promotion', only) : { kind: 'waiting', reason: 'NotConfirmed' }
+}
+
+/**
+ * Down-after later the sentinels would end the script as well, and promote a replica at the same time: what the former master
+ * then writes until it is demoted is lost. Too late for that when they have begun.
+ */
+function scripts (seen: Observation): Action[] {
+  const named = namedByMajority(seen)
+  if (named === undefined || answersOf(seen).some(({ failingOver, objectivelyDown }) => failingOver || objectivelyDown)) return []
+  return seen.redis
+    .filter(({ process, address }) => process.kind === 'busy' && address === named)
+    .map((pod) => ({ kind: 'unblock', pod, master: named, reason: 'BlockedByScript' }))
 }
 
 function confirmed (by: 'Majority' | 'Promotion', master: RedisView): Verdict {

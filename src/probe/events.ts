@@ -14,6 +14,8 @@ export type EventReason =
   | 'FailoverForced'
   /** The same when the sentinels have not acted for long, perhaps for want of a majority. */
   | 'LastResortPromotion'
+  /** A script blocked the master for longer than busy-reply-threshold and was ended. */
+  | 'ScriptKilled'
   /** For longer than a failover takes no master could be confirmed. */
   | 'NoMaster'
 
@@ -26,7 +28,7 @@ export interface Subject {
 export type PublishEvent = (subject: Subject, reason: EventReason, message: string) => void
 
 const COMPONENT = 'sentinel-probe'
-const WARNINGS: readonly EventReason[] = ['ZombieDemoted', 'LastResortPromotion', 'NoMaster']
+const WARNINGS: readonly EventReason[] = ['ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'NoMaster']
 /** The same thing said again within this time says nothing new. */
 const SILENCE_MS = 60_000
 const DEADLINE_MS = 5000

@@ -10,6 +10,8 @@ export type Process =
   | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number }
   /** Proven: nothing listens on the pod's own IP, or the kubelet reports the container ended. */
   | { readonly kind: 'dead', readonly cause: 'ConnectionRefused' | 'ContainerTerminated' }
+  /** A script runs for longer than busy-reply-threshold: it answers nothing else, and writes when the script ends. */
+  | { readonly kind: 'busy' }
   /** No answer in time. Proves nothing: it may be writable (design 5.4). */
   | { readonly kind: 'unknown' }
 

@@ -106,17 +106,27 @@ async function command (action: Command, target: Target, deps: PerformDeps): Pro
   if (!link || !mayAct()) return false
   const fields = { namespace: target.subject.namespace, pod, master, reason }
   try {
-    await (kind === 'demote' ? link.demote(master) : link.follow(master))
+    await carryOut(kind, link, master)
   } catch (err) {
     metrics.commands.inc({ command: kind, result: 'error' })
     log.warn({ ...fields, command: kind, err }, 'command refused or lost')
     return false
   }
   metrics.commands.inc({ command: kind, result: 'ok' })
-  log.info({ ...fields, command: kind }, 'replication changed')
-  if (kind === 'demote') announce(target, deps, 'ZombieDemoted', `pod ${pod} was a second master and follows ${master} now`)
-  else announce(target, deps, 'ReplicaRepointed', `pod ${pod} follows the new master ${master}`)
+  log.info({ ...fields, command: kind }, 'command carried out')
+  announce(target, deps, ...eventOf(kind, pod, master))
   return true
+}
+
+function carryOut (kind: Command['kind'], link: RedisLink, master: string): Promise<void> {
+  if (kind === 'demote') return link.demote(master)
+  return kind === 'follow' ? link.follow(master) : link.unblock()
+}
+
+function eventOf (kind: Command['kind'], pod: string, master: string): [EventReason, string] {
+  if (kind === 'demote') return ['ZombieDemoted', `pod ${pod} was a second master and follows ${master} now`]
+  if (kind === 'follow') return ['ReplicaRepointed', `pod ${pod} follows the new master ${master}`]
+  return ['ScriptKilled', `a script that blocked the master ${pod} was ended`]
 }
 
 /** Whether it is asked again, and when, is decided by what is remembered of it. */

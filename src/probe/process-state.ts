@@ -29,6 +29,11 @@ export function lost (state: ProcessState): ProcessState {
   return { ...state, process: UNKNOWN, refusedSince: undefined }
 }
 
+/** What it was is not forgotten: it goes on as that when the script ends. */
+export function blocked (state: ProcessState): ProcessState {
+  return { ...state, process: { kind: 'busy' }, refusedSince: undefined }
+}
+
 export function refused (state: ProcessState, now: number): ProcessState {
   const refusedSince = state.refusedSince ?? now
   if (now - refusedSince < PROOF_OF_DEATH_MS) return { ...state, process: UNKNOWN, refusedSince }

@@ -1,7 +1,7 @@
 /** The probe's line to one redis process: ask ROLE, remember what it was, demote it or point it at a master. */
 import { type Connection, type Endpoint, openConnection } from './connection.ts'
 import type { Process } from './observation.ts'
-import { answered, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
+import { answered, blocked, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
 import { parseReplicaOffset, parseRole } from './replies.ts'
 
 export interface RedisLink {
@@ -15,6 +15,8 @@ export interface RedisLink {
   readonly ask: () => Promise<void>
   readonly follow: (master: string) => Promise<void>
   readonly demote: (master: string) => Promise<void>
+  /** Ends the script or function that blocks it; rejects when that has written already. */
+  readonly unblock: () => Promise<void>
   readonly close: () => void
 }
 
@@ -47,20 +49,25 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
   }
 
   async function askRole (at: number): Promise<void> {
-    const role = await readRole(connection).catch(() => undefined)
+    const role = await readRole(connection).catch((error: unknown) => isBusy(error) ? 'busy' : undefined)
     // Before the change: the look that it wakes asks anew.
     pending = undefined
     if (role) {
       answeredFrom = at
       connection.answered()
     }
-    change(role ? answered(state, role, now()) : lost(state))
+    change(next(role))
   }
 
-  function change (next: ProcessState): void {
+  function next (role: Process | 'busy' | undefined): ProcessState {
+    if (role === 'busy') return blocked(state)
+    return role ? answered(state, role, now()) : lost(state)
+  }
+
+  function change (after: ProcessState): void {
     const before = state
-    state = next
-    if (differs(before, next)) onChange()
+    state = after
+    if (differs(before, after)) onChange()
   }
 
   return {
@@ -71,6 +78,7 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
     ask,
     follow: async (master) => { await connection.call((client) => client.replicaof(master, REDIS_PORT)) },
     demote: async (master) => { await connection.call((client) => demote(client, master)) },
+    unblock: async () => { await connection.call(endScript) },
     close: connection.close,
   }
 }
@@ -86,6 +94,19 @@ async function demote (client: Connection['client'], master: string): Promise<vo
   const replies = await client.multi().replicaof(master, REDIS_PORT).call('CLIENT', 'KILL', 'TYPE', 'normal').exec()
   const failed = replies?.find(([error]) => error)?.[0]
   if (!replies || failed) throw failed ?? new Error('transaction discarded')
+}
+
+function isBusy (error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('BUSY')
+}
+
+async function endScript (client: Connection['client']): Promise<void> {
+  try {
+    await client.call('SCRIPT', 'KILL')
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes('FUNCTION KILL'))) throw error
+    await client.call('FUNCTION', 'KILL')
+  }
 }
 
 function differs (a: ProcessState, b: ProcessState): boolean {

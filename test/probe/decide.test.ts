@@ -1,7 +1,7 @@
 import t from 'tap'
 import { decide, PUBLICATION_GRACE_MS } from '../../src/probe/decide.ts'
 import type { Observation } from '../../src/probe/observation.ts'
-import { address, dead, lastMaster, lines, master, names, NOW, observation, redis, slaveOf, unknown } from './observations.ts'
+import { address, busy, dead, lastMaster, lines, master, names, NOW, observation, redis, slaveOf, unknown } from './observations.ts'
 
 const agreed = [names(0), names(0), names(0)]
 const promoted = { masterSince: NOW - 10, followed: address(0) }
@@ -53,6 +53,14 @@ const cases: Record<string, [Observation, string[]]> = {
     [observation([redis(0, dead, 'master'), redis(1, slaveOf(0), 'slave')], agreed), []],
   'the labelled master is silent: the label stays':
     [observation([redis(0, unknown, 'master'), redis(1, slaveOf(0), 'slave')], agreed), []],
+  'a script blocks the master that the majority names: it is ended':
+    [observation([redis(0, busy, 'master'), redis(1, slaveOf(0), 'slave')], agreed), ['unblock redis-0 10.0.0.0 BlockedByScript']],
+  'a script blocks a replica: not our business':
+    [observation([redis(0, master, 'master'), redis(1, busy, 'slave')], agreed), []],
+  'a script blocks a former master: what it would write after the script is lost':
+    [observation([redis(0, busy, 'master'), redis(1, unknown, 'slave')], [names(1), names(1), names(1)]), []],
+  'a script blocks the master and the sentinels have begun: too late':
+    [observation([redis(0, busy, 'master'), redis(1, slaveOf(0), 'slave')], [names(0), names(0), names(0, { objectivelyDown: true })]), []],
   'nobody answers: nothing':
     [observation([redis(0, unknown, 'master'), redis(1, unknown)], []), []],
   'a surplus label goes when its pod says slave, even without a confirmed master':

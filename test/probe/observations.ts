@@ -10,6 +10,7 @@ export const slaveOf = (n: number): Process => ({ kind: 'slave', master: address
 export const orphanOf = (n: number, offset = 100): Process => ({ kind: 'slave', master: address(n), link: 'connect', offset })
 export const dead: Process = { kind: 'dead', cause: 'ConnectionRefused' }
 export const unknown: Process = { kind: 'unknown' }
+export const busy: Process = { kind: 'busy' }
 
 export function redis (n: number, process: Process, label?: string, more: Partial<RedisView> = {}): RedisView {
   const masterSince = process.kind === 'master' ? NOW - 60_000 : undefined

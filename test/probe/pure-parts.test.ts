@@ -4,7 +4,7 @@ import { parseConfig } from '../../src/probe/config.ts'
 import { reconnectDelay } from '../../src/probe/connection.ts'
 import type { PodFacts } from '../../src/probe/inventory.ts'
 import { labelPatch } from '../../src/probe/label-patch.ts'
-import { answered, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
+import { answered, blocked, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
 import { parseFailoverAnswer, parseReplicaOffset, parseRole, parseSentinelAnswer } from '../../src/probe/replies.ts'
 import { master, slaveOf } from './observations.ts'
 
@@ -51,6 +51,7 @@ await t.test('a timeout between two refusals starts the proof again', async (t) 
 await t.test('a closed connection forgets what a process is, not whom it followed; its death forgets both', async (t) => {
   const replica = answered(UNSEEN, slaveOf(0), 0)
   t.match(lost(replica), { process: { kind: 'unknown' }, followed: '10.0.0.0' })
+  t.match(blocked(replica), { process: { kind: 'busy' }, followed: '10.0.0.0' })
   t.match(answered(lost(replica), master, 5), { followed: '10.0.0.0', masterSince: 5 })
   t.equal(refused(refused(replica, 0), 50).followed, undefined)
 })

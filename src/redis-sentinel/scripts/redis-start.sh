@@ -219,6 +219,8 @@ start() {
     echo
     echo "replica-announce-ip $me"
     echo "replica-announce-port $REDIS_PORT"
+    # the probe ends a script that blocks the master before the sentinels fail over because of it
+    echo "busy-reply-threshold $((DOWN_AFTER_MILLISECONDS * 4 / 10))"
     [ "$1" = master ] || echo "replicaof $2 $REDIS_PORT"
     [ "$1" = master ] || echo "replica-priority $(priority_of_data)"
     password_lines requirepass masterauth
