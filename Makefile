@@ -69,6 +69,18 @@ faults: dist/probe/main.js ## 35 faults against real processes, with a table of 
 	@$(OWN_NETWORK) npx tsx test/lab/faults/main.ts $(if $(LIST),--list) $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
 
+# What depends on the version: the answers that the scripts read, the files that the servers write.
+VERSIONED := test/lab/{bootstrap,handover,restart,secure}.test.ts
+
+.PHONY: versions
+versions: dist/probe/main.js ## the lab with every redis and Valkey that packages give
+	@local/redis-versions
+	@mkdir -p faults-logs; failed=; for dir in $$(local/redis-versions --dirs); do \
+	  name=$$(basename $$(dirname $$dir)); \
+	  if REDIS_BIN_DIR=$$dir $(OWN_NETWORK) npx tap --disable-coverage --jobs=2 --timeout=300 --reporter=terse $(VERSIONED) >faults-logs/lab-$$name.log 2>&1; \
+	  then echo "$$name: ok, $$(grep -o 'pass: [0-9]*' faults-logs/lab-$$name.log | tail -n 1)"; \
+	  else echo "$$name: FAILED, see faults-logs/lab-$$name.log"; failed=1; fi; done; [ -z "$$failed" ]
+
 .PHONY: chaos
 chaos: dist/probe/main.js ## random faults under load: SEED= MINUTES= SIZE=
 	@$(OWN_NETWORK) npx tsx test/lab/chaos.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SIZE),--size $(SIZE))

@@ -37,6 +37,22 @@ type Choice = (context: Context) => number
 const crash = (kind: Kind, which: Choice, wipe = false) => async (context: Context) =>
   context.plane.crash(kind, which(context), { wipe, afterMs: between(context, 0, 8000) })
 
+async function crashBoth (context: Context): Promise<void> {
+  const { plane } = context
+  const replica = anyReplica(context)
+  await Promise.all([
+    plane.crash('redis', context.master(), { afterMs: between(context, 0, 8000) }),
+    plane.crash('redis', replica, { afterMs: between(context, 0, 8000) }),
+  ])
+}
+
+/** The master dies while the new replica copies, or just after: the sentinels' figures of it are old. */
+async function crashInTurn (context: Context): Promise<void> {
+  await context.plane.crash('redis', anyReplica(context), { wipe: true, afterMs: between(context, 0, 2000) })
+  await sleep(between(context, 0, 3000))
+  await context.plane.crash('redis', context.master(), { afterMs: between(context, 0, 3000) })
+}
+
 const stop = (kind: Kind, which: Choice) => async (context: Context) => {
   const pod = context.lab.pod(kind, which(context))
   pod.signal('SIGSTOP')
@@ -111,6 +127,8 @@ async function apiAway (context: Context): Promise<void> {
 export const troubles: readonly Trouble[] = [
   { name: 'master crashes', touches: 'redis', make: crash('redis', master) },
   { name: 'master crashes, volume gone', touches: 'redis', make: crash('redis', master, true) },
+  { name: 'master and a replica crash', touches: 'redis', make: crashBoth },
+  { name: 'replica crashes, volume gone, then the master', touches: 'redis', make: crashInTurn },
   { name: 'replica crashes', touches: 'redis', make: crash('redis', anyReplica) },
   { name: 'replica crashes, volume gone', touches: 'redis', make: crash('redis', anyReplica, true) },
   { name: 'master deleted', touches: 'redis', make: remove(master, false) },

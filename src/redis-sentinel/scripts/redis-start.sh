@@ -9,6 +9,8 @@ set -u
 BOOTSTRAP_WAIT=${BOOTSTRAP_WAIT:-3}
 # A named master with data gives the others this long to answer, less than the sentinels take to act.
 RESUME_WAIT=${RESUME_WAIT:-2}
+# A named master whose replicas differ leaves the choice among them to the sentinels for this long.
+UNEVEN_WAIT=${UNEVEN_WAIT:-20}
 # After this long without a replica that the sentinels can promote, a pod with data serves it.
 HANDOVER_LIMIT=${HANDOVER_LIMIT:-60}
 
@@ -46,10 +48,10 @@ read_votes() {
 }
 
 # live: replicas that were in the replication stream since their own start. A replica that has restarted as well, or
-# never synchronized, reports an offset of 0 or 1. locked: those that refuse the password or the certificate; they run, so
+# never synchronized, reports an offset of 0 or 1. even: all of them are live and have the same. locked: those that refuse the password or the certificate; they run, so
 # what they hold may be newer than anything here, and only a person can open them.
 read_peers() {
-  silent='' masters='' followed='' live='' filled='' locked=''
+  silent='' masters='' followed='' live='' filled='' locked='' even=yes common=''
   for peer in $REDIS_ADDRESSES; do
     [ "$peer" = "$me" ] && continue
     if refuses "redis-$peer"; then locked="$locked $peer" && continue; fi
@@ -60,7 +62,11 @@ read_peers() {
         masters="$masters $peer"
         [ "$replicas" -gt 0 ] && followed="$followed $peer"
         ;;
-      slave) [ "$offset" -gt 1 ] && live="$live $peer" replicas_seen="$replicas_seen $peer" ;;
+      slave)
+        [ "$offset" -gt 1 ] && live="$live $peer" replicas_seen="$replicas_seen $peer"
+        [ "$offset" -gt 1 ] && [ "$offset" -eq "${common:-$offset}" ] || even=no
+        common=$offset
+        ;;
       *) silent="$silent $peer" && continue ;;
     esac
     if [ "$keys" = 1 ] || [ "$loading" = 1 ]; then filled="$filled $peer"; fi
@@ -175,10 +181,13 @@ decide_between_masters() {
   done
 }
 
-# This pod was the master and has restarted: it never resumes while a replica has the data.
+# This pod was the master and has restarted: it never resumes while a replica has the data. A forced failover chooses by
+# figures up to ten seconds old, so it is asked for only when no choice can be wrong. Else the sentinels are left to find
+# this pod down, which they do with fresh figures; when they do not, their figures are fresh after a while as well.
 decide_handover() {
-  decision=handover
+  decision='wait'
   reason="$me has restarted as the named master, the data is at${live:-$filled}"
+  if [ "$even" = yes ] || elapsed "$UNEVEN_WAIT"; then decision=handover; fi
   holds_data && elapsed "$HANDOVER_LIMIT" && decision=master
 }
 
