@@ -9,8 +9,8 @@ export interface Writer {
   /** Sends nothing until `resume`; resolves when the last answer is there. */
   readonly pause: () => Promise<void>
   readonly resume: () => void
-  /** Acknowledged writes that a redis does not have. */
-  readonly lost: (address: string) => Promise<number>
+  /** Acknowledged writes that a redis does not have; by a connection of its own unless one is given, which it closes. */
+  readonly lost: (address: string, redis?: Redis) => Promise<number>
   readonly acknowledged: () => number
   /** The longest time without an acknowledged write, in milliseconds, up to now. */
   readonly gap: () => number
@@ -71,9 +71,8 @@ export function startWriter (addresses: readonly string[], { find = () => findMa
     master?.disconnect()
   }
 
-  async function lost (address: string): Promise<number> {
-    const redis = connection(address, REDIS_PORT)
-    await redis.connect()
+  async function lost (address: string, redis = connection(address, REDIS_PORT)): Promise<number> {
+    if (redis.status === 'wait') await redis.connect()
     let missing = 0
     for (let from = 0; from < acknowledged.length; from += CHUNK) {
       const some = acknowledged.slice(from, from + CHUNK)

@@ -13,6 +13,8 @@ export interface Fault {
   readonly short?: true
   /** Acknowledged writes that this fault may cost: what the settings bound and nobody can avoid. */
   readonly mayLose?: true
+  /** A cluster and a run of its own. */
+  readonly run?: () => Promise<Omit<Result, 'number' | 'name' | 'seed'>>
   /** Its own beginning instead of a cluster under load. */
   readonly prepare?: (run: Run) => Promise<void>
   /** Ends when everything that the fault took away is back. */
@@ -56,6 +58,7 @@ const DEFAULTS = { downAfterMilliseconds: 5000, failoverTimeout: 10_000 } as con
 const HEAL_SECONDS = 60
 
 export async function runFault (fault: Fault, seed: number, show: (text: string) => void): Promise<Result> {
+  if (fault.run) return { ...about(fault, seed), ...await fault.run() }
   const lab = await createLab({ ...DEFAULTS, ...fault.options })
   const plane = await startControlPlane(lab)
   const violations: string[] = []

@@ -1,0 +1,134 @@
+// A cluster with a password and perhaps TLS. The lab's own questions know neither, so these ask with redis-cli from within the pods.
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { clusterEnv } from '../../src/redis-sentinel/cluster-env.ts'
+import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
+import { SCRIPTS } from '../../src/redis-sentinel/scripts.ts'
+import { sentinelConf } from '../../src/redis-sentinel/sentinel-conf.ts'
+import { tlsCliFlags } from '../../src/redis-sentinel/tls.ts'
+import { createNetwork } from './network.ts'
+import { createPod, type Kind, type Pod } from './pod.ts'
+import { type Fields, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, until } from './questions.ts'
+
+const run = promisify(execFile)
+/** What a file of redis or a shell could take apart. */
+export const PASSWORD = ' # it"s \\ $HOME `id` ; \'x\' é*'
+const ORDINALS = [0, 1, 2]
+
+export interface SecureOptions {
+  readonly tls?: boolean
+  readonly ipv6?: boolean
+  readonly shell?: readonly string[]
+}
+
+export type Secure = Awaited<ReturnType<typeof createSecure>>
+
+export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'] }: SecureOptions = {}) {
+  const root = await mkdtemp(join(tmpdir(), 'redis-lab-'))
+  const network = await createNetwork({ ipv6 })
+  const tlsDir = join(root, 'tls')
+  await mkdir(tlsDir)
+  if (tls) await makeCertificates(tlsDir)
+  const path = [process.env['REDIS_BIN_DIR'], process.env['PATH']].filter(Boolean).join(':')
+  const flags = tls ? tlsCliFlags(tlsDir) : []
+  const create = (kind: Kind, host: number) => Promise.all(ORDINALS.map(async (ordinal) => createPod({
+    kind,
+    ordinal,
+    ip: network.address(host + ordinal),
+    address: network.address(host + 10 + ordinal),
+    folder: join(root, `${kind}-${ordinal}`),
+    sandbox: await network.sandbox(`s${kind[0]}${ordinal}`),
+    shell,
+    path,
+    environment: { AUTH_DIR: join(root, `auth-${kind}-${ordinal}`), LANG: 'C.UTF-8' },
+  })))
+  const [redis, sentinels] = [await create('redis', 10), await create('sentinel', 30)]
+  const pods = [...redis, ...sentinels]
+
+  /** What the kubelet does with a new Secret. */
+  async function setPassword (pod: Pod, password: string): Promise<void> {
+    const folder = join(root, `auth-${pod.kind}-${pod.ordinal}`)
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, 'password'), password)
+  }
+
+  async function ask (from: Pod, address: string, port: number, password: string | undefined, ...command: string[]): Promise<string> {
+    const [program = '', ...args] = [...from.sandbox.enter, 'sh', '-c', 'p=redis-cli; command -v $p >/dev/null || p=valkey-cli; exec timeout 3 $p "$@"', 'sh']
+    const env = { PATH: path, ...(password !== undefined && { REDISCLI_AUTH: password }) }
+    const { stdout } = await run(program, [...args, '-h', address, '-p', String(port), ...flags, ...command], { env })
+    return stdout
+  }
+
+  async function infos (password: string): Promise<(Fields | undefined)[]> {
+    return Promise.all(redis.map((pod) => ask(pod, pod.address(), REDIS_PORT, password, 'INFO').then(fieldsOf, () => undefined)))
+  }
+
+  const env = clusterEnv({
+    masterName: MASTER_NAME,
+    redisPort: REDIS_PORT,
+    sentinelPort: SENTINEL_PORT,
+    redisAddresses: redis.map((pod) => pod.address()),
+    sentinelAddresses: sentinels.map((pod) => pod.address()),
+    sentinelIds: sentinels.map((pod) => createHash('sha1').update(pod.name).digest('hex')),
+    quorum: 2,
+    downAfterMilliseconds: 2000,
+    failoverTimeout: 4000,
+    redisCliFlags: flags,
+  })
+  for (const pod of pods) {
+    const secure = { tls, tlsDir, dir: pod.data }
+    await pod.configure({
+      ...SCRIPTS,
+      'cluster.env': env,
+      'redis.conf': redisConf({ persistent: true, redisReplicas: 3, port: REDIS_PORT, ...secure }),
+      'sentinel.conf': sentinelConf({ port: SENTINEL_PORT, ...secure }),
+    })
+    await setPassword(pod, `${PASSWORD}\n`)
+  }
+  async function close (): Promise<void> {
+    for (const pod of pods) await pod.kill()
+    await network.close()
+    await rm(root, { recursive: true, force: true })
+  }
+
+  return {
+    redis,
+    sentinels,
+    pods,
+    setPassword,
+    ask,
+    infos,
+    close,
+    tlsDir,
+    network,
+    startAll: async () => { for (const pod of pods) await pod.start() },
+    /** The ordinal of the one master that all others follow and all sentinels name. */
+    healed: (password = PASSWORD) => until('one master, all others linked, all sentinels agree', async () => {
+      const all = await infos(password)
+      const master = all.findIndex((fields) => fields?.['role'] === 'master')
+      const address = redis[master]?.address()
+      const linked = all.filter((fields) => fields?.['master_host'] === address && fields?.['master_link_status'] === 'up')
+      if (address === undefined || linked.length !== 2) return undefined
+      const views = await Promise.all(sentinels.map((pod) => ask(pod, pod.address(), SENTINEL_PORT, password, 'SENTINEL', 'MASTER', MASTER_NAME)))
+      return views.every((view) => view.includes(`\n${address}\n`) && view.includes('\nflags\nmaster\n') && view.includes('\nnum-other-sentinels\n2\n')) ? master : undefined
+    }),
+  }
+}
+
+function fieldsOf (text: string): Fields {
+  const pairs = text.split('\n').map((line) => line.trim()).filter((line) => line.includes(':'))
+  return Object.fromEntries(pairs.map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
+}
+
+/** What cert-manager would put into the Secret; `leaf`: anew from the same authority. */
+export async function makeCertificates (folder: string, which: 'all' | 'leaf' = 'all'): Promise<void> {
+  const openssl = (...args: string[]) => run('openssl', args, { cwd: folder })
+  const fresh = ['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+  if (which === 'all') await openssl(...fresh, '-x509', '-days', '2', '-subj', '/CN=lab', '-keyout', 'ca.key', '-out', 'ca.crt')
+  await openssl(...fresh, '-subj', '/CN=redis', '-keyout', 'tls.key', '-out', 'request')
+  await openssl('x509', '-req', '-days', '2', '-in', 'request', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-out', 'tls.crt')
+}
