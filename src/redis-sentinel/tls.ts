@@ -2,7 +2,7 @@
 // serves both directions: who names uses in it (extendedKeyUsage) names server and client authentication.
 
 /** Where the Secret is mounted. */
-export const TLS_DIR = '/tls'
+const TLS_DIR = '/tls'
 
 /** For redis.conf and sentinel.conf in place of `port`: nothing is served in plain text, and links to others are not plain either. */
 export function tlsConf (port: number, dir = TLS_DIR): string[] {

@@ -4,7 +4,7 @@ import type { Lab } from './lab.ts'
 import type { Kind, Pod } from './pod.ts'
 import { ask, connection, REDIS_PORT, sleep } from './questions.ts'
 
-export interface Context {
+interface Context {
   readonly lab: Lab
   readonly plane: ControlPlane
   readonly random: () => number
