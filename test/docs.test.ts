@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
 import { RedisSentinelSpec } from '../src/api/redis-sentinel.ts'
 import { RedisSpec } from '../src/api/redis.ts'
+import { faults } from './lab/faults/index.ts'
 
 const root = new URL('..', import.meta.url)
 const read = (path: string) => readFile(new URL(path, root), 'utf8')
@@ -40,4 +41,9 @@ t.test('every folder of src stands in ARCHITECTURE.md', async (t) => {
   const listed = column(await read('ARCHITECTURE.md'), 1)
   const folders = (await readdir(new URL('src', root))).map((name) => `src/${name}`)
   t.strictSame(folders.filter((folder) => !listed.includes(folder)), [])
+})
+
+t.test('every fault stands in the table of docs/faults.md', async (t) => {
+  const rows = (await read('docs/faults.md')).split('\n').filter((line) => /^\| [\d.]+ \|/.test(line)).map((line) => line.split(' | ').slice(0, 2).join(' ').slice(2))
+  t.strictSame(rows, faults.map(({ number, name }) => `${number} ${name}`))
 })

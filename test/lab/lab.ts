@@ -1,7 +1,7 @@
 // A cluster of real redis and sentinel processes on one machine, started by the very scripts and configuration that the hook
 // puts into the ConfigMaps. Each pod has a network namespace of its own.
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -9,7 +9,7 @@ import type { Test } from 'tap'
 import { RedisSentinelSpec } from '../../src/api/redis-sentinel.ts'
 import { configMaps, type Members } from '../../src/redis-sentinel/config-maps.ts'
 import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
-import { createNetwork, type Network } from './network.ts'
+import { createNetwork, HOME, type Network } from './network.ts'
 import { createPod, type Kind, type Pod, type Script } from './pod.ts'
 import { type Fields, info, REDIS_PORT, sentinelMaster, until } from './questions.ts'
 
@@ -33,6 +33,8 @@ export interface LabOptions {
   readonly failoverTimeout?: number
   readonly quorum?: number
   readonly ipv6?: boolean
+  /** The pods' name server is at the bridge, where a test may listen; it is the machine's own, out of reach, if left out. */
+  readonly nameServer?: true
   /** Several clusters in one network: each has a place of its own, 0 or 1. */
   readonly network?: Network
   readonly place?: number
@@ -58,6 +60,7 @@ export async function createLab (options: LabOptions = {}) {
   const { shell = 'dash', persistent = true, redisReplicas = 3, sentinelReplicas = 3, spare = 0, ipv6 = false, place = 0 } = options
   const root = await mkdtemp(join(tmpdir(), 'redis-lab-'))
   const network = options.network ?? await createNetwork({ ipv6 })
+  const withNames = options.nameServer ? await withNameServer(root, network.address(HOME)) : []
   const path = shell === 'dash' ? systemPath() : await busyboxPath(root)
   const create = (kind: Kind, host: number, count: number) => Promise.all(Array.from({ length: count }, async (_, ordinal) => createPod({
     kind,
@@ -66,7 +69,7 @@ export async function createLab (options: LabOptions = {}) {
     address: network.address(100 * place + host + 10 + ordinal),
     folder: join(root, `${kind}-${ordinal}`),
     sandbox: await network.sandbox(`${place}${kind[0]}${ordinal}`),
-    shell: shell === 'dash' ? ['dash'] : ['busybox', 'sh'],
+    shell: [...withNames, ...(shell === 'dash' ? ['dash'] : ['busybox', 'sh'])],
     path,
   })))
   const redis = await create('redis', 10, redisReplicas + spare)
@@ -207,6 +210,13 @@ export async function createLab (options: LabOptions = {}) {
 function configurationOf (spec: RedisSentinelSpec, members: Members): Configuration {
   const [redis, sentinel] = configMaps({ metadata: { name: NAME, namespace: NAMESPACE } }, spec, members)
   return { redis: redis?.data ?? {}, sentinel: sentinel?.data ?? {} }
+}
+
+/** Prefix of a command line: the rest sees a resolv.conf of its own. */
+async function withNameServer (root: string, address: string): Promise<string[]> {
+  const file = join(root, 'resolv.conf')
+  await writeFile(file, `nameserver ${address}\n`)
+  return ['unshare', '--mount', 'sh', '-c', `mount --bind ${file} /etc/resolv.conf && exec "$@"`, 'sh']
 }
 
 /** REDIS_BIN_DIR holds another version of redis than the system's own. */

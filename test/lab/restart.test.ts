@@ -100,3 +100,18 @@ t.test('without sentinels a restarted replica does not choose between two master
   await lab.startAll([['sentinel', 0], ['sentinel', 1], ['sentinel', 2]])
   t.equal(await lab.healed(), master, 'the sentinels say whom to follow, and demote the other')
 })
+
+t.test('a replica starts while half of the others are out of reach without a word', async (t) => {
+  const lab = await labFor(t)
+  await lab.startAll()
+  const master = await lab.healed()
+  await lab.kill('redis', 2)
+  for (const [kind, ordinal] of [['redis', 1], ['sentinel', 0]] as const) await lab.pod(kind, ordinal).sandbox.cutOff()
+  const from = Date.now()
+  await lab.start('redis', 2)
+  await until('it is linked', async () => (await info(lab.redis[2] ?? ''))['master_link_status'] === 'up' || undefined)
+  t.comment(`linked after ${Date.now() - from} ms; each of the two takes a second when they are asked in turn`)
+  t.same(await lab.masters(), [master])
+  for (const [kind, ordinal] of [['redis', 1], ['sentinel', 0]] as const) await lab.pod(kind, ordinal).sandbox.restore()
+  t.equal(await lab.healed(), master)
+})
