@@ -5,14 +5,16 @@ import { startWriter } from './writer.ts'
 
 t.setTimeout(180_000)
 
-// The kubelet starts a killed container again long before the sentinels notice (five seconds here).
-const RESTART = 300
+// The kubelet starts a killed container again long before the sentinels notice (five seconds), or long after (two seconds).
+const FAST = { restart: 300, downAfterMilliseconds: 5000 }
+const SLOW = { restart: 5000, downAfterMilliseconds: 2000 }
 
 interface Case {
   readonly name: string
   readonly persistent: boolean
   readonly wiped?: boolean
   readonly shell?: Shell
+  readonly slow?: boolean
 }
 
 const cases: readonly Case[] = [
@@ -20,11 +22,15 @@ const cases: readonly Case[] = [
   { name: 'with its data, in busybox sh', persistent: true, shell: 'busybox sh' },
   { name: 'without persistence', persistent: false },
   { name: 'with its volume wiped', persistent: true, wiped: true },
+  { name: 'late with its data', persistent: true, slow: true },
+  { name: 'late without persistence', persistent: false, slow: true },
+  { name: 'late with its volume wiped', persistent: true, wiped: true, slow: true },
 ]
 
-for (const { name, persistent, wiped = false, shell = 'dash' } of cases) {
+for (const { name, persistent, wiped = false, shell = 'dash', slow = false } of cases) {
+  const { restart, downAfterMilliseconds } = slow ? SLOW : FAST
   t.test(`a master that is killed and restarted ${name} never resumes as master, and no write is lost`, async (t) => {
-    const lab = await labFor(t, { shell, persistent })
+    const lab = await labFor(t, { shell, persistent, downAfterMilliseconds })
     await lab.startAll()
     const former = await lab.healed()
     const writer = startWriter(lab.redis)
@@ -33,7 +39,7 @@ for (const { name, persistent, wiped = false, shell = 'dash' } of cases) {
     await lab.streaming()
     await lab.kill('redis', former)
     if (wiped) await lab.wipe('redis', former)
-    await sleep(RESTART)
+    await sleep(restart)
     await lab.start('redis', former)
     const master = await lab.healed()
     await writer.stop()
@@ -54,7 +60,7 @@ t.test('a replica that is killed and restarted follows the same master', async (
   await until('some writes', async () => writer.acknowledged() > 300 || undefined)
   await lab.streaming()
   await lab.kill('redis', 1)
-  await sleep(RESTART)
+  await sleep(FAST.restart)
   await lab.start('redis', 1)
   t.equal(await lab.healed(), master)
   await writer.stop()

@@ -173,7 +173,14 @@ async function serviceDeleted ({ lab, plane, time, figure, random }: Run): Promi
   await lab.configure({ redis: addresses })
   lab.redis[ordinal] = address
   await plane.sync()
-  figure('healed', await time('healed', async () => await lab.healed(180) >= 0, 180), 90_000)
+  const wanted = lab.redis.toSorted().join(' ')
+  const known = async (sentinel: string) => {
+    const { ip = '' } = await sentinelMaster(sentinel)
+    const replicas = await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'REPLICAS', 'mymaster') as string[][]
+    return [ip, ...replicas.map((fields) => fields[fields.indexOf('ip') + 1] ?? '')].toSorted().join(' ')
+  }
+  const right = async () => (await Promise.all(lab.sentinels.map(known))).every((addresses) => addresses === wanted)
+  figure('all sentinels know the new address alone', await time('all sentinels know the new address', right, 240), 120_000)
 }
 
 export const surroundingFaults: readonly Fault[] = [
