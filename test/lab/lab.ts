@@ -94,8 +94,8 @@ export async function createLab (options: LabOptions = {}) {
       const files = configuration[pod.kind]
       const main = `${pod.kind}.conf`
       const base = persistent || pod.kind === 'sentinel' ? files[main] ?? '' : redisConf({ persistent, redisReplicas, port: REDIS_PORT })
-      // the last directive counts; /data is a mount in a real pod
-      await pod.configure({ ...files, [main]: `${base}dir ${pod.data}\n` })
+      // a mount in a real pod, and perhaps no folder of this machine
+      await pod.configure({ ...files, [main]: base.replace(/^dir .*$/m, `dir ${pod.data}`) })
     }
   }
 
