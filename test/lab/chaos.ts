@@ -3,10 +3,10 @@
 import { appendFile, mkdir, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
-import { randomFrom } from './faults/run.ts'
 import { createLab, type Lab } from './lab.ts'
 import { troubles, type Trouble } from './troubles.ts'
 import { sleep, until } from './questions.ts'
+import { randomFrom } from './random.ts'
 import { startWriter, type Writer } from './writer.ts'
 
 const USAGE = `usage: make chaos [SEED=1] [MINUTES=10] [SIZE=3]
@@ -50,7 +50,7 @@ async function main (): Promise<number> {
   const plane = await startControlPlane(lab)
   await plane.probe.start()
   await plane.startAll()
-  await healed(lab, plane)
+  await plane.healed(HEAL_SECONDS)
   const labels = watchLabels(lab, plane)
   await mkdir('chaos-logs', { recursive: true })
   await writeFile(`chaos-logs/${seed}.jsonl`, '')
@@ -63,7 +63,7 @@ async function main (): Promise<number> {
     steps.push(step)
     await appendFile(`chaos-logs/${seed}.jsonl`, `${JSON.stringify(step)}\n`)
     show(seed, step)
-    if (step.violations.length > 0) await keepLogs(lab, plane, seed, number)
+    if (step.violations.length > 0) await writeFile(`chaos-logs/${seed}-${number}.log`, await plane.logs())
     const now = await lab.healed(HEAL_SECONDS).catch(() => undefined)
     if (now === undefined) break
     master = now
@@ -95,11 +95,11 @@ async function runStep ({ number, lab, plane, random, master, labels }: StepInpu
     await trouble.make(context)
   }))
   const from = performance.now()
-  const heal = await healed(lab, plane).catch((error: unknown) => { violations.push(`not healed: ${String(error)}`) })
+  const heal = await plane.healed(HEAL_SECONDS).catch((error: unknown) => { violations.push(`not healed: ${String(error)}`) })
   const healMs = Math.round(performance.now() - from)
   if (heal !== undefined) await goOn(writers).catch((error: unknown) => { violations.push(`no writes after it: ${String(error)}`) })
   await Promise.all(writers.map((writer) => writer.stop()))
-  const lost = heal === undefined ? -1 : await losses(lab, heal, writers)
+  const lost = heal === undefined ? -1 : await losses(lab, writers)
   const mayLose = chosen.some((trouble) => trouble.mayLose)
   if (lost !== 0 && !mayLose) violations.push(`${lost} acknowledged writes are lost`)
   violations.push(...labels.take())
@@ -117,25 +117,19 @@ function choose (random: () => number): Trouble[] {
   return second.alone || second.touches === first.touches ? [first] : [first, second]
 }
 
-async function healed (lab: Lab, plane: ControlPlane): Promise<number> {
-  const master = await lab.healed(HEAL_SECONDS)
-  await until('the label is on the master', async () => String(plane.labelled()) === String(master) || undefined)
-  return master
-}
-
 async function goOn (writers: readonly Writer[]): Promise<void> {
   const before = writers.map((writer) => writer.acknowledged())
   await until('all clients write again', async () => writers.every((writer, i) => writer.acknowledged() > (before[i] ?? 0) + 20) || undefined)
 }
 
 /** Asked of every redis; the worst one counts. */
-async function losses (lab: Lab, master: number, writers: readonly Writer[]): Promise<number> {
+async function losses (lab: Lab, writers: readonly Writer[]): Promise<number> {
   await lab.level()
   const all = await Promise.all(lab.redis.map(async (address) => {
     const lost = await Promise.all(writers.map((writer) => writer.lost(address)))
     return lost.reduce((sum, count) => sum + count, 0)
   }))
-  return Math.max(...all, all[master] ?? 0)
+  return Math.max(...all)
 }
 
 /** Looks all the time: do two labelled pods say at the same time that they are master? */
@@ -157,11 +151,6 @@ function watchLabels (lab: Lab, plane: ControlPlane) {
   }
   watch().catch((error: unknown) => found.push(String(error)))
   return { take: () => found.splice(0), stop: () => { order.stop = true } }
-}
-
-async function keepLogs (lab: Lab, plane: ControlPlane, seed: number, step: number): Promise<void> {
-  const parts = await Promise.all(lab.everybody().map(async ([kind, ordinal]) => `--- ${kind} ${ordinal}\n${await lab.log(kind, ordinal)}`))
-  await writeFile(`chaos-logs/${seed}-${step}.log`, `${parts.join('\n')}\n--- probe\n${await plane.probe.log()}`)
 }
 
 function show (seed: number, { step, faults, healMs, gapMs, acknowledged, lost, mayLose, violations }: Step): void {

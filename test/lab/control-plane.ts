@@ -43,7 +43,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
   const order = { closed: false, checkReadiness: true }
   const restarts: Promise<void>[] = []
   let published = ''
-  const replaced: string[] = []
+  let moves = 0
 
   const uidOf = (pod: Pod) => uids.get(pod.name) ?? newUid(pod)
   function newUid (pod: Pod): string {
@@ -166,10 +166,20 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     api,
     probe,
     labelled,
-    replaced,
     events: (): string[] => api.list('/api/v1/events').map((event) => String(event['reason'])),
     labelHistory: () => api.history.filter(isLabelledMaster).map(({ metadata }) => metadata.name),
     status: () => status,
+    /** As the lab's own, with the label on the master. */
+    async healed (seconds?: number): Promise<number> {
+      const master = await lab.healed(seconds)
+      await until('the label is on the master', async () => String(labelled()) === String(master) || undefined)
+      return master
+    },
+    /** Of all processes. */
+    async logs (): Promise<string> {
+      const parts = await Promise.all(lab.everybody().map(async ([kind, ordinal]) => `--- ${kind} ${ordinal}\n${await lab.log(kind, ordinal)}`))
+      return [...parts, `--- probe\n${await probe.log()}`].join('\n')
+    },
     sync,
     async startAll (order: readonly [Kind, number][] = lab.everybody()): Promise<void> {
       for (const [kind, ordinal] of order) await start(lab.pod(kind, ordinal))
@@ -198,9 +208,9 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
       uids.delete(pod.name)
       terminated.delete(pod.name)
       if (stay) return
-      replaced.push(pod.ip())
+      moves += 1
       await sleep(awayMs)
-      await pod.moveTo(lab.network.address(NEW_PODS + replaced.length % 20 + 20 * place))
+      await pod.moveTo(lab.network.address(NEW_PODS + moves % 20 + 20 * place))
       await start(pod)
     },
     /** A Service that somebody deleted is created anew by the hook, with another address. */
@@ -240,7 +250,8 @@ function isLabelledMaster ({ metadata }: FakeObject): boolean {
 /** The probe as it is deployed: compiled, with its environment and a kubeconfig, at an address of its own. */
 async function createProbe (lab: Lab, server: () => string, place: number) {
   const sandbox = await lab.network.sandbox(`${place}p`)
-  await sandbox.addAddress(lab.network.address(PROBE_HOST - place))
+  const address = lab.network.address(PROBE_HOST - place)
+  await sandbox.addAddress(address)
   const log = join(lab.root, 'probe.log')
   let child: ChildProcess | undefined
 
@@ -268,5 +279,5 @@ async function createProbe (lab: Lab, server: () => string, place: number) {
   }
 
   process.once('exit', () => { child?.kill('SIGKILL') })
-  return { sandbox, start, kill, log: () => readFile(log, 'utf8').catch(() => '') }
+  return { sandbox, address, start, kill, log: () => readFile(log, 'utf8').catch(() => '') }
 }

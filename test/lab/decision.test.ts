@@ -1,16 +1,22 @@
-import t from 'tap'
-import { labFor } from './lab.ts'
+import t, { type Test } from 'tap'
+import { type Lab, labFor } from './lab.ts'
 import { ask, info, REDIS_PORT, until } from './questions.ts'
 
 t.setTimeout(180_000)
 
-t.test('a person decides when every redis waits and nobody can know who has the newest data', async (t) => {
+/** A cluster with one key, which is on every disk. */
+async function withKey (t: Test): Promise<Lab> {
   const lab = await labFor(t)
   await lab.startAll()
   await lab.healed()
   await ask(lab.redis[0] ?? '', REDIS_PORT, 'SET', 'key', 'value')
   await lab.streaming()
   await lab.durable()
+  return lab
+}
+
+t.test('a person decides when every redis waits and nobody can know who has the newest data', async (t) => {
+  const lab = await withKey(t)
   for (const [kind, ordinal] of lab.everybody()) await lab.kill(kind, ordinal)
   // the last master and all sentinels never return
   await lab.configure({ lastMaster: lab.redis[0] })
@@ -26,12 +32,7 @@ t.test('a person decides when every redis waits and nobody can know who has the 
 })
 
 t.test('a restarted replica tells the sentinels how old its data is until it is synchronized', async (t) => {
-  const lab = await labFor(t)
-  await lab.startAll()
-  await lab.healed()
-  await ask(lab.redis[0] ?? '', REDIS_PORT, 'SET', 'key', 'value')
-  await lab.streaming()
-  await lab.durable()
+  const lab = await withKey(t)
   const priority = async (ordinal: number) => Number((await info(lab.redis[ordinal] ?? ''))['slave_priority'])
   t.equal(await priority(1), 100, 'at the first bootstrap all are equal')
   await lab.configure({ lastMaster: lab.redis[0] })

@@ -195,6 +195,8 @@ export async function createLab (options: LabOptions = {}) {
     level,
     masters,
     infos,
+    /** How many failovers there were, as the first sentinel counts them. */
+    epoch: async () => (await sentinelMaster(sentinels[0]?.address() ?? ''))['config-epoch'],
     everybody,
     close,
     root,
@@ -220,7 +222,7 @@ async function withNameServer (root: string, address: string): Promise<string[]>
 }
 
 /** REDIS_BIN_DIR holds another version of redis than the system's own. */
-function systemPath (): string {
+export function systemPath (): string {
   return [process.env['REDIS_BIN_DIR'], process.env['PATH']].filter(Boolean).join(':')
 }
 

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { type Lab, labFor } from './lab.ts'
 import { ask, REDIS_PORT, sentinelMaster, SENTINEL_PORT, until } from './questions.ts'
+import { shuffled } from './random.ts'
 import { startWriter, type Writer } from './writer.ts'
 
 t.setTimeout(180_000)
@@ -36,10 +37,6 @@ async function killAll (lab: Lab): Promise<void> {
   await Promise.all(lab.everybody().map(([kind, ordinal]) => lab.kill(kind, ordinal)))
 }
 
-function shuffled<T> (list: readonly T[]): T[] {
-  return list.map((value) => ({ value, rank: Math.random() })).sort((a, b) => a.rank - b.rank).map(({ value }) => value)
-}
-
 async function allIsThere (t: Test, { lab, writer }: Loaded): Promise<void> {
   await lab.level()
   for (const address of lab.redis) t.equal(await writer.lost(address), 0, `${address} has all ${writer.acknowledged()} writes`)
@@ -51,7 +48,7 @@ t.test('everything that is killed and restarted in any order has the same master
   await more(writer)
   await writer.stop()
   await killAll(lab)
-  const order = shuffled(lab.everybody())
+  const order = shuffled(lab.everybody(), Math.random)
   t.comment(order.join(' '))
   await lab.startAll(order)
   t.equal(await lab.healed(), master)
@@ -89,7 +86,7 @@ t.test('after the loss of power and of all sentinel state the last master has th
   await lab.configure({ lastMaster: lab.redis[master] })
   await killAll(lab)
   for (const ordinal of [0, 1, 2]) await lab.wipe('sentinel', ordinal)
-  await lab.startAll(shuffled(lab.everybody()))
+  await lab.startAll(shuffled(lab.everybody(), Math.random))
   t.equal(await lab.healed(), master)
   await allIsThere(t, all)
 })

@@ -37,8 +37,11 @@ export async function ask (host: string, port: number, command: string, ...args:
 }
 
 export async function info (host: string): Promise<Fields> {
-  const text = String(await ask(host, REDIS_PORT, 'INFO'))
-  const pairs = text.split('\r\n').filter((line) => line.includes(':')).map((line): [string, string] => {
+  return parseInfo(String(await ask(host, REDIS_PORT, 'INFO')))
+}
+
+export function parseInfo (text: string): Fields {
+  const pairs = text.split(/\r?\n/).filter((line) => line.includes(':')).map((line): [string, string] => {
     const colon = line.indexOf(':')
     return [line.slice(0, colon), line.slice(colon + 1)]
   })

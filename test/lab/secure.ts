@@ -10,9 +10,10 @@ import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
 import { SCRIPTS } from '../../src/redis-sentinel/scripts.ts'
 import { sentinelConf } from '../../src/redis-sentinel/sentinel-conf.ts'
 import { tlsCliFlags } from '../../src/redis-sentinel/tls.ts'
+import { systemPath } from './lab.ts'
 import { createNetwork } from './network.ts'
 import { createPod, type Kind, type Pod } from './pod.ts'
-import { type Fields, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, until } from './questions.ts'
+import { type Fields, MASTER_NAME, parseInfo, REDIS_PORT, SENTINEL_PORT, until } from './questions.ts'
 
 const run = promisify(execFile)
 /** What a file of redis or a shell could take apart. */
@@ -33,7 +34,7 @@ export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'
   const tlsDir = join(root, 'tls')
   await mkdir(tlsDir)
   if (tls) await makeCertificates(tlsDir)
-  const path = [process.env['REDIS_BIN_DIR'], process.env['PATH']].filter(Boolean).join(':')
+  const path = systemPath()
   const flags = tls ? tlsCliFlags(tlsDir) : []
   const create = (kind: Kind, host: number) => Promise.all(ORDINALS.map(async (ordinal) => createPod({
     kind,
@@ -64,7 +65,7 @@ export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'
   }
 
   async function infos (password: string): Promise<(Fields | undefined)[]> {
-    return Promise.all(redis.map((pod) => ask(pod, pod.address(), REDIS_PORT, password, 'INFO').then(fieldsOf, () => undefined)))
+    return Promise.all(redis.map((pod) => ask(pod, pod.address(), REDIS_PORT, password, 'INFO').then(parseInfo, () => undefined)))
   }
 
   const env = clusterEnv({
@@ -117,11 +118,6 @@ export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'
       return views.every((view) => view.includes(`\n${address}\n`) && view.includes('\nflags\nmaster\n') && view.includes('\nnum-other-sentinels\n2\n')) ? master : undefined
     }),
   }
-}
-
-function fieldsOf (text: string): Fields {
-  const pairs = text.split('\n').map((line) => line.trim()).filter((line) => line.includes(':'))
-  return Object.fromEntries(pairs.map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]))
 }
 
 /** What cert-manager would put into the Secret; `leaf`: anew from the same authority. */

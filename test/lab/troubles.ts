@@ -3,6 +3,7 @@ import type { ControlPlane } from './control-plane.ts'
 import type { Lab } from './lab.ts'
 import type { Kind, Pod } from './pod.ts'
 import { ask, connection, REDIS_PORT, sleep } from './questions.ts'
+import { shuffled } from './random.ts'
 
 interface Context {
   readonly lab: Lab
@@ -87,8 +88,7 @@ const killAll = (wipeSentinels: boolean) => async (context: Context) => {
   await lab.durable()
   if (wipeSentinels) await plane.sync()
   await Promise.all(lab.everybody().map(([kind, ordinal]) => lab.kill(kind, ordinal)))
-  const order = lab.everybody().map((member) => ({ member, rank: context.random() })).sort((a, b) => a.rank - b.rank)
-  for (const { member: [kind, ordinal] } of order) {
+  for (const [kind, ordinal] of shuffled(lab.everybody(), context.random)) {
     if (wipeSentinels && kind === 'sentinel') await lab.wipe(kind, ordinal)
     await plane.start(kind, ordinal)
     await sleep(between(context, 0, 500))

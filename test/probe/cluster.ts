@@ -1,6 +1,6 @@
 /** A whole cluster of three and three under a probe, and what a test asks of it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { events, type Lab, publishCluster, redisPod, sentinelPod, startLab, type Times, until } from './lab.ts'
+import { events, type Lab, redisPod, sentinelPod, startLab, startMembers, type Times, until } from './lab.ts'
 import { type ProbeProcess, startProbeProcess } from './process.ts'
 
 /** So long that no sentinel acts by itself. */
@@ -14,11 +14,7 @@ export async function startCluster (t: Tap, times: Times): Promise<{ lab: Lab, p
   t.teardown(lab.stop)
   const probe = startProbeProcess(lab)
   t.teardown(probe.stop)
-  publishCluster(lab)
-  lab.startRedis(0)
-  lab.startRedis(1, 0)
-  lab.startRedis(2, 0)
-  lab.startSentinels()
+  startMembers(lab)
   await until('everybody knows everybody', () => agree(lab, 0))
   await inStream(lab, 0)
   await until('the first master is labelled', () => masterLabel(lab) === 0)

@@ -116,6 +116,15 @@ export function publishCluster (lab: Lab, { replicas = 3, sentinels = 3 } = {}):
   for (let n = 0; n < sentinels; n += 1) publishPod(lab, sentinelPod(n), 'sentinel')
 }
 
+/** Three redis, the first one master, and three sentinels: shown to the probe, and started. */
+export function startMembers (lab: Lab): void {
+  publishCluster(lab)
+  lab.startRedis(0)
+  lab.startRedis(1, 0)
+  lab.startRedis(2, 0)
+  lab.startSentinels()
+}
+
 export function publishPod (lab: Lab, name: string, component: string): void {
   const labels = { app: 'redis-sentinel', component, name: CLUSTER }
   lab.api.put(PODS, { metadata: { name, namespace: NAMESPACE, labels }, status: { podIP: lab.address(name) } })

@@ -1,6 +1,6 @@
 /** The probe when others fail: hung pods, an API server that is away, a probe that dies. */
 import t from 'tap'
-import { publishCluster, publishPod, redisPod, sentinelPod, startLab, until } from './lab.ts'
+import { publishPod, redisPod, sentinelPod, startLab, startMembers, until } from './lab.ts'
 import { startProbeProcess } from './process.ts'
 
 await t.test('hung pods delay nobody, the API server may be away, and a second probe takes over', async (t) => {
@@ -12,11 +12,7 @@ await t.test('hung pods delay nobody, the API server may be away, and a second p
   const second = startProbeProcess(lab, 'probe-second')
   t.teardown(second.stop)
 
-  publishCluster(lab)
-  lab.startRedis(0)
-  lab.startRedis(1, 0)
-  lab.startRedis(2, 0)
-  lab.startSentinels()
+  startMembers(lab)
   const masterLabel = () => Object.entries(lab.labels()).find(([, role]) => role === 'master')?.[0]
   await until('the master is labelled', () => masterLabel() === redisPod(0))
   await until('both replicas are in sync', async () => String(await lab.command(redisPod(0), 'INFO', 'replication')).includes('connected_slaves:2'))

@@ -1,14 +1,12 @@
 // Faults of the master: 1 to 8, 17, 18, 20, 21.
-import { ask, REDIS_PORT, sentinelMaster, sleep } from '../questions.ts'
+import { ask, REDIS_PORT, sentinelMaster, SENTINEL_PORT, sleep } from '../questions.ts'
 import { startWriter } from '../writer.ts'
 import type { Fault, Run } from './run.ts'
 
 /** The kubelet starts a killed container again long before the sentinels notice. */
-const crash = (wipe: boolean) => async ({ plane, master }: Run) => plane.crash('redis', master(), { wipe })
-
 async function crashed (run: Run, wipe = false): Promise<void> {
   const former = run.master()
-  await crash(wipe)(run)
+  await run.plane.crash('redis', former, { wipe })
   await run.time('another master', async () => (await run.lab.masters()).some((ordinal) => ordinal !== former))
   await run.writes()
   run.figure('write gap', run.writer.gap(), 1000)
@@ -21,7 +19,7 @@ async function deleted (run: Run, force: boolean, goal: number): Promise<void> {
   await writes()
   figure('write gap', writer.gap(), goal)
   for (const sentinel of lab.sentinels) {
-    const known = JSON.stringify(await ask(sentinel, 26379, 'SENTINEL', 'REPLICAS', 'mymaster'))
+    const known = JSON.stringify(await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'REPLICAS', 'mymaster'))
     check(`sentinel ${sentinel} knows the address of the old pod`, !known.includes(`"${oldIp}"`))
   }
 }
@@ -55,7 +53,7 @@ async function partitioned (run: Run): Promise<void> {
   await time('the client inside writes', () => inside.acknowledged() > 100)
   const rest = lab.pods().filter((other) => other !== pod).flatMap((other) => [other.ip(), other.address()])
   const from = performance.now()
-  await pod.sandbox.cutFrom([...rest, lab.network.address(250)])
+  await pod.sandbox.cutFrom([...rest, plane.probe.address])
   let last = inside.acknowledged()
   let lastAt = from
   await time('20 seconds', async () => {
@@ -134,7 +132,7 @@ async function withoutReplicas (run: Run): Promise<void> {
   await plane.start('redis', former)
 }
 
-async function handedOver ({ lab, plane, others, writes, writer, figure }: Run): Promise<void> {
+async function handedOver ({ lab, plane, writes, writer, figure }: Run): Promise<void> {
   for (const ordinal of [2, 1, 0]) {
     await plane.deletePod('redis', ordinal)
     await plane.ready('redis', ordinal)
@@ -142,7 +140,6 @@ async function handedOver ({ lab, plane, others, writes, writer, figure }: Run):
     await writes()
   }
   figure('sum of write gaps', writer.gaps(), 1000)
-  figure('replicas (count)', others().length)
 }
 
 async function rogue ({ lab, plane, others, time, figure, check }: Run): Promise<void> {

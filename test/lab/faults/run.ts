@@ -2,10 +2,11 @@
 import { type ControlPlane, startControlPlane } from '../control-plane.ts'
 import { createLab, type Lab, type LabOptions } from '../lab.ts'
 import { until } from '../questions.ts'
+import { randomFrom } from '../random.ts'
 import { startWriter, type Writer } from '../writer.ts'
 
 export interface Fault {
-  /** Its number in docs/failure-modes.md. */
+  /** Its number in docs/faults.md. */
   readonly number: number
   readonly name: string
   readonly options?: LabOptions
@@ -76,8 +77,7 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
     await until('the client writes', async () => writer.acknowledged() > enough || undefined)
   }
   const settle = async () => {
-    master = await lab.healed(HEAL_SECONDS)
-    await until('the label is on the master', async () => String(plane.labelled()) === String(master) || undefined)
+    master = await plane.healed(HEAL_SECONDS)
   }
   const run: Run = {
     lab,
@@ -110,7 +110,7 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
     return { ...about(fault, seed), acknowledged: writer.acknowledged(), lost: -1, gapMs: writer.gap(), healMs: null, figures, violations }
   } finally {
     await writer.stop()
-    if (violations.length > 0) await showLogs(lab, plane, show)
+    if (violations.length > 0) show(await plane.logs())
     await plane.close()
     await lab.close()
   }
@@ -142,24 +142,4 @@ async function account ({ mayLose }: Fault, { lab, writer, check, master }: Run)
     if (kind === 'redis') check(`${address()} lacks other writes than the master does`, await writer.lost(address()) === lost)
   }
   return { acknowledged: writer.acknowledged(), lost, gapMs: writer.gap() }
-}
-
-async function showLogs (lab: Lab, plane: ControlPlane, show: (text: string) => void): Promise<void> {
-  for (const [kind, ordinal] of lab.everybody()) show(`--- ${kind} ${ordinal}\n${await lab.log(kind, ordinal)}`)
-  show(`--- probe\n${await plane.probe.log()}`)
-}
-
-/** mulberry32: the same numbers from 0 to 1 for the same seed. */
-export function randomFrom (seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
-
-export function shuffled<T> (list: readonly T[], random: () => number): T[] {
-  return list.map((value) => ({ value, rank: random() })).sort((a, b) => a.rank - b.rank).map(({ value }) => value)
 }

@@ -4,22 +4,21 @@ import { once } from 'node:events'
 import { startControlPlane } from '../control-plane.ts'
 import { createLab } from '../lab.ts'
 import { HOME } from '../network.ts'
-import { ask, sentinelMaster, SENTINEL_PORT, sleep } from '../questions.ts'
-import { type Fault, type Run, shuffled } from './run.ts'
+import { ask, SENTINEL_PORT, sleep } from '../questions.ts'
+import { shuffled } from '../random.ts'
+import type { Fault, Run } from './run.ts'
 
 const SENTINELS = [0, 1, 2] as const
 
-const epoch = async ({ lab }: Run) => (await sentinelMaster(lab.sentinels[0] ?? ''))['config-epoch']
-
 async function oneCutOff (run: Run): Promise<void> {
   const { lab, plane, check } = run
-  const before = await epoch(run)
+  const before = await lab.epoch()
   const labels = plane.labelHistory().length
   const ordinal = Math.floor(run.random() * 3)
   await lab.pod('sentinel', ordinal).sandbox.cutOff()
   await sleep(15_000)
   await lab.pod('sentinel', ordinal).sandbox.restore()
-  check('there was a failover', await epoch(run) === before)
+  check('there was a failover', await lab.epoch() === before)
   check('the label was moved', new Set(plane.labelHistory().slice(labels)).size <= 1)
 }
 

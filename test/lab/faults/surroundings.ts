@@ -4,18 +4,16 @@ import { join } from 'node:path'
 import { ask, connection, REDIS_PORT, sentinelMaster, SENTINEL_PORT, sleep } from '../questions.ts'
 import type { Fault, Run } from './run.ts'
 
-const epoch = async ({ lab }: Run) => (await sentinelMaster(lab.sentinels[0] ?? ''))['config-epoch']
-
 async function probeCutOff (run: Run): Promise<void> {
   const { lab, plane, master, check, time, figure } = run
   const former = master()
-  const before = await epoch(run)
+  const before = await lab.epoch()
   const pods = lab.pods().flatMap((pod) => [pod.ip(), pod.address()])
   await plane.probe.sandbox.cutFrom(pods)
   await sleep(10_000)
-  check('there was a failover', await epoch(run) === before)
+  check('there was a failover', await lab.epoch() === before)
   await lab.kill('redis', former)
-  await time('the sentinels name another', async () => await epoch(run) !== before)
+  await time('the sentinels name another', async () => await lab.epoch() !== before)
   await sleep(3000)
   await plane.probe.sandbox.restore()
   figure('label follows', await time('the label follows', async () => String(plane.labelled()) === String(await lab.masters())), 2000)
@@ -25,7 +23,7 @@ async function probeCutOff (run: Run): Promise<void> {
 /** Stopped for half of down-after, again and again. */
 async function throttled (run: Run): Promise<void> {
   const { lab, plane, master, check } = run
-  const before = await epoch(run)
+  const before = await lab.epoch()
   const labels = plane.labelHistory().length
   const pod = lab.pod('redis', master())
   for (let i = 0; i < 4; i += 1) {
@@ -34,7 +32,7 @@ async function throttled (run: Run): Promise<void> {
     pod.signal('SIGCONT')
     await sleep(1000)
   }
-  check('there was a failover', await epoch(run) === before)
+  check('there was a failover', await lab.epoch() === before)
   check('the label was moved', new Set(plane.labelHistory().slice(labels)).size <= 1)
 }
 
@@ -132,7 +130,7 @@ async function makeMaster ({ lab, plane, time, master }: Run, ordinal: number): 
 async function fullDisk (run: Run): Promise<void> {
   const { lab, plane, master, time, figure, check, writes } = run
   const ordinal = master()
-  const before = await epoch(run)
+  const before = await lab.epoch()
   const pod = lab.pod('redis', ordinal)
   const filler = join(pod.data, 'filler')
   await writeFile(filler, Buffer.alloc(64 * 1024 * 1024)).catch(() => {})
@@ -141,7 +139,7 @@ async function fullDisk (run: Run): Promise<void> {
   await time('the status says so', () => JSON.stringify(plane.status()).includes('2/3'), 30)
   await sleep(5000)
   // redis answers MISCONF to a PING as well, so the sentinels choose a master that can write
-  check('the master changed more than once', Number(await epoch(run)) - Number(before) <= 1)
+  check('the master changed more than once', Number(await lab.epoch()) - Number(before) <= 1)
   await writes()
   figure('write gap', run.writer.gap(), lab.spec().downAfterMilliseconds + 3000)
   await rm(filler)
