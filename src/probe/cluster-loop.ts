@@ -5,6 +5,8 @@
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import { decide, judge, type Verdict } from './decide.ts'
 import { deadMaster, succession } from './decide-failover.ts'
+import { pausedMaster } from './decide-handover.ts'
+import { createDepartures } from './departures.ts'
 import type { ClusterFacts, ClusterView } from './inventory.ts'
 import type { Members } from './members.ts'
 import type { ClusterReport } from './metrics.ts'
@@ -36,14 +38,15 @@ const ALARM_MS = 15_000
 export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   const { log, now, members, view } = options
   let failures = 0
-  let memory: Memory = { lastMaster: undefined, vacantSince: undefined, asked: undefined }
+  const withDeparted = createDepartures()
+  let memory: Memory = { lastMaster: undefined, vacantSince: undefined, asked: undefined, paused: undefined }
   let confirmedAt: number | undefined
   let kindBefore: Verdict['kind'] | undefined
   let unsettledSince: number | undefined
 
   async function run (): Promise<number> {
     const startedAt = now()
-    const seenView = view()
+    const seenView = withDeparted(view(), memory.lastMaster?.uid, startedAt)
     members.follow(seenView)
     if (!seenView.facts) return SETTLED_MS
     const seen = await members.look(seenView, memory)
@@ -61,8 +64,10 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   async function act (seen: Observation, verdict: Verdict, seenView: ClusterView, subject: ClusterFacts): Promise<boolean> {
     options.metrics.looks.inc()
     const actions = decide(seen, verdict)
-    const done = actions.length === 0 || !options.mayAct() ||
-      await perform(actions, { view: seenView, subject, ...members, remember: (asked) => { memory = { ...memory, asked } } }, options)
+    const remember = (news: Partial<Memory>) => { memory = { ...memory, ...news } }
+    const paused = () => memory.paused && now() < memory.paused.until ? memory.paused : undefined
+    const target = { view: seenView, subject, ...members, remember, paused }
+    const done = actions.length === 0 || !options.mayAct() || await perform(actions, target, options)
     failures = done ? 0 : failures + 1
     alarm(seen, verdict, subject)
     return actions.length === 0 && verdict.kind === 'confirmed' && isQuiet(seen)
@@ -109,6 +114,7 @@ function whatToRemember (seen: Observation, verdict: Verdict): Memory {
     lastMaster: masterToRemember(seen, verdict) ?? seen.lastMaster,
     vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
     asked: isSucceeded ? undefined : seen.asked,
+    paused: pausedMaster(seen) && seen.paused,
   }
 }
 
@@ -126,5 +132,6 @@ function masterToRemember (seen: Observation, verdict: Verdict): LastMaster | un
  */
 function isQuiet ({ redis }: Observation): boolean {
   const isInStream = ({ process, followed }: RedisView) => process.kind !== 'slave' || (process.link === 'connected' && process.master === followed)
-  return redis.filter(({ process }) => process.kind === 'master').length === 1 && redis.every(isInStream)
+  const masters = redis.filter(({ process }) => process.kind === 'master')
+  return masters.length === 1 && masters[0]?.presence === 'Present' && redis.every(isInStream)
 }

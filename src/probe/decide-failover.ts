@@ -4,9 +4,9 @@
  *   ProvenDead   at once, while a majority of the sentinels still names the dead one (design 5.4)
  *   LastResort   the sentinels did not act for down-after + 2 x failover-timeout: the one that answers will do (design 5.6)
  *
- * A forced failover asks no other sentinel, and chooses by figures up to ten seconds old. So it is asked for only when no choice
- * can be wrong: every replica that lives has been in the dead master's stream since its own start, has lost it (which also bears
- * out the death), and has exactly as much of it as the others. Whatever is less clear is left to the sentinels, or to a person.
+ * A forced failover asks no other sentinel, and chooses by figures up to ten seconds old. So it is asked for only when every replica
+ * that lives has been in the dead master's stream since its own start and has lost it (which also bears out the death). Where one
+ * has more of it than another, the sentinel must first know as much. Whatever is less clear is left to the sentinels, or to a person.
  */
 import { answersOf, namedByMajority, type Observation, type RedisView, type SentinelView, voters } from './observation.ts'
 
@@ -17,6 +17,8 @@ export interface Failover {
   readonly master: string
   readonly sentinel: SentinelView
   readonly reason: 'ProvenDead' | 'LastResort'
+  /** What the sentinel must know of each replica before it chooses, by address; undefined when every choice is right. */
+  readonly offsets: ReadonlyMap<string, number> | undefined
 }
 
 /** Why no failover is forced; what a person can do about it is in docs/failover.md. */
@@ -25,7 +27,6 @@ type Obstacle =
   | 'NoReplica'
   | 'ReplicaSilent'
   | 'ReplicaOutOfStream'
-  | 'ReplicasUneven'
   | 'ReplicaMissing'
   | 'NoSentinelAnswers'
   | 'SentinelSilent'
@@ -51,34 +52,46 @@ export function succession (seen: Observation): Succession {
   if (obstacle) return waiting(obstacle)
   const sentinel = chosenSentinel(seen)
   if (!sentinel) return waiting('SentinelSilent')
-  if (isLate(seen)) return isComplete(seen) ? { kind: 'failover', pod, master, sentinel, reason: 'LastResort' } : waiting('ReplicaMissing')
+  const failover = (reason: Failover['reason']): Failover => ({ kind: 'failover', pod, master, sentinel, reason, offsets: unevenOffsets(seen) })
+  if (isLate(seen)) return isComplete(seen) ? failover('LastResort') : waiting('ReplicaMissing')
   if (namedByMajority(seen) !== master) return waiting('NoMajority')
   if (answersOf(seen).some(({ objectivelyDown }) => objectivelyDown)) return waiting('LeftToSentinels')
-  return { kind: 'failover', pod, master, sentinel, reason: 'ProvenDead' }
+  return failover('ProvenDead')
 }
 
 function waiting (obstacle: Obstacle): Succession {
   return { kind: 'waiting', obstacle }
 }
 
-/** The pod at the last master's address, when it is proven dead and nobody else says that it is master. */
+/**
+ * The pod at the last master's address, when it is proven dead and nobody else says that it is master. There are two when one was
+ * deleted by force and its successor has the name: both must be dead.
+ */
 export function deadMaster ({ redis, lastMaster }: Observation): RedisView | undefined {
   if (!lastMaster || redis.some(({ process }) => process.kind === 'master')) return undefined
-  return redis.find(({ address, process }) => address === lastMaster.address && process.kind === 'dead')
+  const there = redis.filter(({ address }) => address === lastMaster.address)
+  return there.every(({ process }) => process.kind === 'dead') ? there[0] : undefined
 }
 
 function replicaObstacle (seen: Observation, dead: RedisView): Obstacle | undefined {
   const replicas = livingReplicas(seen)
   if (replicas.length === 0) return 'NoReplica'
   if (replicas.some(({ process }) => process.kind === 'unknown' || process.kind === 'busy')) return 'ReplicaSilent'
-  if (!replicas.every((pod) => wasInStream(pod, dead.address))) return 'ReplicaOutOfStream'
-  const offsets = new Set(replicas.map(({ process }) => process.kind === 'slave' ? process.offset : undefined))
-  return offsets.size === 1 ? undefined : 'ReplicasUneven'
+  return replicas.every((pod) => wasInStream(pod, dead.address)) ? undefined : 'ReplicaOutOfStream'
+}
+
+function unevenOffsets (seen: Observation): ReadonlyMap<string, number> | undefined {
+  const offsets = new Map(livingReplicas(seen).flatMap(({ address = '', process }) => process.kind === 'slave' ? [[address, process.offset]] : []))
+  return new Set(offsets.values()).size > 1 ? offsets : undefined
+}
+
+function livingReplicas ({ redis }: Observation): RedisView[] {
+  return redis.filter(canChoose)
 }
 
 /** A dead one is out of the question for the sentinels, too. */
-function livingReplicas ({ redis }: Observation): RedisView[] {
-  return redis.filter(({ process }) => process.kind !== 'dead')
+export function canChoose ({ process }: RedisView): boolean {
+  return process.kind !== 'dead'
 }
 
 function wasInStream ({ process, followed }: RedisView, master: string | undefined): boolean {
@@ -94,7 +107,7 @@ function sentinelObstacle (seen: Observation, master: string): Obstacle | undefi
   return answers.every(({ named, monitored }) => named === master && monitored === master) ? undefined : 'SentinelsDisagree'
 }
 
-function isAsked ({ asked, startedAt, failoverTimeout }: Observation, master: string): boolean {
+export function isAsked ({ asked, startedAt, failoverTimeout }: Observation, master: string): boolean {
   if (asked?.address !== master) return false
   const pause = asked.answer === 'NoGoodReplica' ? NO_GOOD_REPLICA_MS : Math.max(ACCEPTED_MS, failoverTimeout)
   return startedAt - asked.at < pause
@@ -104,7 +117,7 @@ function isAsked ({ asked, startedAt, failoverTimeout }: Observation, master: st
  * The lowest ordinal that answers, as in redis-start.sh and redis-prestop.sh: two that are forced 0.3 s apart promote two masters.
  * So one that is only slow is waited for, and one that was asked before is asked again, until its connection is gone.
  */
-function chosenSentinel (seen: Observation): SentinelView | undefined {
+export function chosenSentinel (seen: Observation): SentinelView | undefined {
   const reachable = voters(seen).filter(({ answer, isConnected }) => answer !== undefined || isConnected)
   const lowest = reachable.toSorted((a, b) => a.ordinal - b.ordinal)[0]
   const chosen = reachable.find(({ uid }) => uid === seen.asked?.sentinel) ?? lowest

@@ -6,6 +6,7 @@
  *     Promotion   sentinels publish a promotion 0.9 s late: the only ROLE master, that followed the last master, while that
  *                 one is proven not writable
  *   decide   judge, then
+ *     handover    the master's pod is being deleted, ...               CLIENT PAUSE, SENTINEL FAILOVER, see decide-handover.ts
  *     scripts     a script blocks the master                                SCRIPT KILL
  *     demotions   a second master while the majority's one is alive        REPLICAOF + CLIENT KILL
  *     repointing  replicas that follow somebody else                       REPLICAOF
@@ -14,13 +15,11 @@
  */
 import { MASTER_ROLE, REPLICA_ROLE, type Role } from '../metadata/labels.ts'
 import { type Failover, succession } from './decide-failover.ts'
+import { type Confirmation, handover, type HandoverStep, PUBLICATION_GRACE_MS } from './decide-handover.ts'
 import { answersOf, namedByMajority, type Observation, type RedisView } from './observation.ts'
 
-/** From a promotion until the last sentinel publishes it: 2.7 s at the most in the lab, without a stall of the machine. */
-export const PUBLICATION_GRACE_MS = 3000
-
 export type Verdict =
-  | { readonly kind: 'confirmed', readonly by: 'Majority' | 'Promotion', readonly master: RedisView, readonly address: string }
+  | { readonly kind: 'confirmed' } & Confirmation
   | { readonly kind: 'waiting', readonly reason: 'NoMaster' | 'SeveralMasters' | 'NotConfirmed' }
 
 export type Action =
@@ -34,8 +33,12 @@ export type Action =
   | { readonly kind: 'follow', readonly pod: RedisView, readonly master: string, readonly reason: 'FollowsAnotherMaster' }
   | { readonly kind: 'unblock', readonly pod: RedisView, readonly master: string, readonly reason: 'BlockedByScript' }
   | Failover
+  | HandoverStep
 
 export function decide (seen: Observation, verdict: Verdict = judge(seen)): readonly Action[] {
+  const steps = handover(seen, verdict.kind === 'confirmed' ? verdict : undefined)
+  // nobody is demoted, pointed elsewhere or labelled while a master changes by plan
+  if (steps) return steps
   if (verdict.kind === 'waiting') return [...scripts(seen), ...labellingWithoutMaster(seen), ...failovers(seen)]
   return [...demotions(seen, verdict), ...repointing(seen, verdict), ...labelling(seen, verdict)]
 }
@@ -64,7 +67,7 @@ function scripts (seen: Observation): Action[] {
     .map((pod) => ({ kind: 'unblock', pod, master: named, reason: 'BlockedByScript' }))
 }
 
-function confirmed (by: 'Majority' | 'Promotion', master: RedisView): Verdict {
+function confirmed (by: Confirmation['by'], master: RedisView): Verdict {
   return { kind: 'confirmed', by, master, address: master.address ?? '' }
 }
 
@@ -126,7 +129,7 @@ function repointing (seen: Observation, { by, address }: Confirmed): Action[] {
 function labelling (seen: Observation, { by, master }: Confirmed): Action[] {
   const deposed = seen.redis.filter((pod) => pod !== master && pod.label === MASTER_ROLE)
   const replaced = (pods: RedisView[]) => pods.map((pod) => label(pod, REPLICA_ROLE, 'MasterReplaced'))
-  const crowned = master.label === MASTER_ROLE ? [] : [label(master, MASTER_ROLE, by === 'Majority' ? 'MajorityNamesIt' : 'PromotionSeen')]
+  const crowned = master.label === MASTER_ROLE || master.presence === 'Gone' ? [] : [label(master, MASTER_ROLE, by === 'Majority' ? 'MajorityNamesIt' : 'PromotionSeen')]
   return [
     ...replaced(deposed.filter((pod) => !isNotWritable(pod))),
     // kube-proxy applies changes only once a second: where it is safe, the one that clients wait for goes first.
@@ -151,7 +154,7 @@ function labellingWithoutMaster (seen: Observation): Action[] {
 
 function replicas (seen: Observation): Action[] {
   return seen.redis
-    .filter((pod) => pod.process.kind === 'slave' && pod.label !== REPLICA_ROLE && pod.label !== MASTER_ROLE)
+    .filter((pod) => pod.process.kind === 'slave' && pod.presence !== 'Gone' && pod.label !== REPLICA_ROLE && pod.label !== MASTER_ROLE)
     .map((pod) => label(pod, REPLICA_ROLE, 'ReplicaObserved'))
 }
 

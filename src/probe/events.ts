@@ -8,6 +8,8 @@ export type EventReason =
   | 'MasterChanged'
   /** A second master that the majority does not name was made a replica. */
   | 'ZombieDemoted'
+  /** A master whose pod is being deleted, or whose promotion no sentinel knows, was succeeded by plan. */
+  | 'HandedOver'
   /** A replica was pointed at the new master. */
   | 'ReplicaRepointed'
   /** The master is proven dead: a sentinel was told to promote a replica at once. */

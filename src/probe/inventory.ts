@@ -5,6 +5,7 @@ import { RedisSentinelSpec } from '../api/redis-sentinel.ts'
 import { POD_SERVICE_LABEL, ROLE_LABEL, type App, type Component } from '../metadata/labels.ts'
 import { ordinalOf, parentPrefix } from '../metadata/names.ts'
 import type { ApiClient } from './api-client.ts'
+import type { Presence } from './observation.ts'
 import { type KubeObject, type Reflector, startReflector, type Stored } from './reflector.ts'
 
 export interface ClusterFacts extends Stored {
@@ -27,6 +28,7 @@ export interface PodFacts extends Stored {
   readonly component: Component
   readonly ordinal: number
   readonly ip: string | undefined
+  readonly presence: Presence
   readonly label: string | undefined
   readonly hasAnnotations: boolean
   /** The kubelet reports that the redis process ended and has not been started again. */
@@ -159,7 +161,7 @@ interface PodObject extends KubeObject {
 }
 
 function trimPod (object: PodObject): PodFacts | undefined {
-  const { name, namespace = '', uid = '', resourceVersion = '', labels = {}, annotations } = metadataOf(object)
+  const { name, namespace = '', uid = '', resourceVersion = '', labels = {}, annotations, deletionTimestamp } = metadataOf(object)
   const { name: cluster, component } = labels
   const ordinal = ordinalOf(name)
   if (cluster === undefined || ordinal === undefined || (component !== 'redis' && component !== 'sentinel')) return undefined
@@ -172,6 +174,7 @@ function trimPod (object: PodObject): PodFacts | undefined {
     component,
     ordinal,
     ip: object.status?.podIP,
+    presence: deletionTimestamp === undefined ? 'Present' : 'Leaving',
     label: labels[ROLE_LABEL],
     hasAnnotations: annotations !== undefined,
     ended: hasEnded(object.status),

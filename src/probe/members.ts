@@ -37,6 +37,7 @@ export function createMembers ({ now, onChange }: MembersOptions): Members {
   function follow ({ facts, pods }: ClusterView): void {
     const wanted = (component: PodFacts['component']) => facts ? pods.filter((pod) => pod.component === component) : []
     keep(redis, wanted('redis'), (host) => openRedisLink({ host, port: REDIS_PORT, now, onChange }))
+    for (const pod of pods) if (pod.presence === 'Gone') redis.get(linkKey(pod))?.retire()
     const masterName = facts?.masterName ?? ''
     keep(sentinels, wanted('sentinel'), (host) => openSentinelLink({ host, port: SENTINEL_PORT, masterName, now, onChange }))
   }
@@ -145,6 +146,7 @@ function redisView (pod: PodFacts, address: string | undefined, link: RedisLink 
     pod: pod.name,
     uid: pod.uid,
     address,
+    presence: pod.presence,
     label: pod.label,
     process: processOf(pod, link, startedAt),
     masterSince: state?.masterSince,
@@ -153,6 +155,7 @@ function redisView (pod: PodFacts, address: string | undefined, link: RedisLink 
 }
 
 function processOf (pod: PodFacts, link: RedisLink | undefined, startedAt: number): Process {
+  if (pod.ip === undefined) return { kind: 'dead', cause: 'NotStarted' }
   const process = link?.state().process ?? UNKNOWN
   if (process.kind === 'dead') return process
   if (link && process.kind !== 'unknown' && link.answeredFrom() >= startedAt) return process

@@ -43,13 +43,13 @@ export function createMetrics ({ reports, isActive }: MetricsOptions) {
     }),
     commands: new Counter({
       name: 'sentinel_probe_commands_total',
-      help: 'Commands that changed a redis, by command (demote, follow, unblock) and result (ok, error).',
+      help: 'Commands that changed a redis, by command (demote, follow, unblock, pause, yield, resume) and result (ok, error).',
       labelNames: ['command', 'result'] as const,
       registers,
     }),
     failovers: new Counter({
       name: 'sentinel_probe_failovers_total',
-      help: 'Failovers asked for, by cause (ProvenDead, LastResort) and answer (Accepted, InProgress, NoGoodReplica, Lost).',
+      help: 'Failovers asked for, by cause (ProvenDead, LastResort, PodLeaves, NotPublished) and answer (Accepted, InProgress, NoGoodReplica, Lost).',
       labelNames: ['cause', 'answer'] as const,
       registers,
     }),

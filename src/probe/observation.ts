@@ -8,8 +8,8 @@ export type Process =
   | { readonly kind: 'master', readonly offset: number, readonly replicas: readonly ReplicaLink[] }
   /** The offset is what it has of the stream; final while the link is down. */
   | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number }
-  /** Proven: nothing listens on the pod's own IP, or the kubelet reports the container ended. */
-  | { readonly kind: 'dead', readonly cause: 'ConnectionRefused' | 'ContainerTerminated' }
+  /** Proven: nothing listens on the pod's own IP, the kubelet reports the container ended, or the pod has no IP yet. */
+  | { readonly kind: 'dead', readonly cause: 'ConnectionRefused' | 'ContainerTerminated' | 'NotStarted' }
   /** A script runs for longer than busy-reply-threshold: it answers nothing else, and writes when the script ends. */
   | { readonly kind: 'busy' }
   /** No answer in time. Proves nothing: it may be writable (design 5.4). */
@@ -20,11 +20,18 @@ export interface ReplicaLink {
   readonly offset: number
 }
 
+/**
+ * Leaving: the pod has a deletionTimestamp (deletion, eviction, rolling update, scaling down). Gone: the last master's pod was
+ * deleted by force and is no object any more, but its process may still run.
+ */
+export type Presence = 'Present' | 'Leaving' | 'Gone'
+
 export interface RedisView {
   readonly pod: string
   readonly uid: string
   /** Undefined while the pod's Service was not seen yet. */
   readonly address: string | undefined
+  readonly presence: Presence
   /** The value of its role label. */
   readonly label: string | undefined
   readonly process: Process
@@ -75,6 +82,16 @@ export interface Memory {
   readonly vacantSince: number | undefined
   /** The last forced failover that this probe asked for. */
   readonly asked: AskedFailover | undefined
+  /** The master whose writes this probe has paused to hand it over. */
+  readonly paused: PausedMaster | undefined
+}
+
+export interface PausedMaster {
+  readonly uid: string
+  /** When CLIENT PAUSE had been answered. */
+  readonly from: number
+  /** It takes writes again at this time at the earliest. */
+  readonly until: number
 }
 
 export interface LastMaster {
@@ -83,7 +100,7 @@ export interface LastMaster {
 }
 
 export interface AskedFailover {
-  /** The dead master that was to be replaced. */
+  /** The master that was to be replaced, as the sentinel names it. */
   readonly address: string
   /** The uid of the sentinel's pod. */
   readonly sentinel: string

@@ -4,11 +4,12 @@ import { MASTER_ROLE } from '../metadata/labels.ts'
 import { type ApiClient, hasStatus } from './api-client.ts'
 import type { Action } from './decide.ts'
 import type { Failover } from './decide-failover.ts'
+import type { HandoverStep } from './decide-handover.ts'
 import type { EventReason, PublishEvent, Subject } from './events.ts'
 import type { ClusterView, Inventory } from './inventory.ts'
 import { labelPatch } from './label-patch.ts'
 import type { Metrics } from './metrics.ts'
-import type { AskedFailover } from './observation.ts'
+import type { Memory, PausedMaster } from './observation.ts'
 import type { RedisLink } from './redis-link.ts'
 import type { KubeObject } from './reflector.ts'
 import type { SentinelLink } from './sentinel-link.ts'
@@ -30,13 +31,20 @@ export interface Target {
   readonly subject: Subject
   readonly redisLink: (uid: string) => RedisLink | undefined
   readonly sentinelLink: (uid: string) => SentinelLink | undefined
-  readonly remember: (asked: AskedFailover) => void
+  readonly remember: (news: Partial<Memory>) => void
+  /** The pause that is in force now. */
+  readonly paused: () => PausedMaster | undefined
 }
 
 type Labelling = Extract<Action, { kind: 'label' }>
-type Command = Exclude<Action, Labelling | Failover>
+type ForcedFailover = Failover | Extract<HandoverStep, { kind: 'failover' }>
+type Command = Exclude<Action, Labelling | ForcedFailover>
 
 const PATCH_DEADLINE_MS = 2000
+/** Until every replica has all: a pause that ends by itself, so that nobody has to end one of redis-prestop.sh. */
+const PAUSE_MS = 3000
+/** After SENTINEL FAILOVER: what was accepted may still happen, and then each write to the former master is lost. */
+const PROMOTION_PAUSE_MS = 10_000
 
 /** Resolves to whether all of it succeeded. */
 export async function perform (actions: readonly Action[], target: Target, deps: PerformDeps): Promise<boolean> {
@@ -101,12 +109,12 @@ function patchFailed (err: unknown, fields: object, { log, metrics }: PerformDep
 
 async function command (action: Command, target: Target, deps: PerformDeps): Promise<boolean> {
   const { log, metrics, mayAct } = deps
-  const { kind, pod: { pod, uid }, master, reason } = action
+  const { kind, pod: { pod, uid }, reason } = action
   const link = target.redisLink(uid)
   if (!link || !mayAct()) return false
-  const fields = { namespace: target.subject.namespace, pod, master, reason }
+  const fields = { namespace: target.subject.namespace, pod, ...'master' in action && { master: action.master }, reason }
   try {
-    await carryOut(kind, link, master)
+    await carryOut(action, link, target, deps)
   } catch (err) {
     metrics.commands.inc({ command: kind, result: 'error' })
     log.warn({ ...fields, command: kind, err }, 'command refused or lost')
@@ -114,37 +122,70 @@ async function command (action: Command, target: Target, deps: PerformDeps): Pro
   }
   metrics.commands.inc({ command: kind, result: 'ok' })
   log.info({ ...fields, command: kind }, 'command carried out')
-  announce(target, deps, ...eventOf(kind, pod, master))
+  const event = eventOf(action)
+  if (event) announce(target, deps, ...event)
   return true
 }
 
-function carryOut (kind: Command['kind'], link: RedisLink, master: string): Promise<void> {
-  if (kind === 'demote') return link.demote(master)
-  return kind === 'follow' ? link.follow(master) : link.unblock()
+async function carryOut (action: Command, link: RedisLink, target: Target, deps: PerformDeps): Promise<void> {
+  switch (action.kind) {
+    case 'demote':
+    case 'yield': return link.demote(action.master)
+    case 'follow': return link.follow(action.master)
+    case 'unblock': return link.unblock()
+    case 'pause': return pause(action.pod.uid, link, PAUSE_MS, target, deps)
+    case 'resume':
+      await link.resume()
+      target.remember({ paused: undefined })
+  }
 }
 
-function eventOf (kind: Command['kind'], pod: string, master: string): [EventReason, string] {
-  if (kind === 'demote') return ['ZombieDemoted', `pod ${pod} was a second master and follows ${master} now`]
-  if (kind === 'follow') return ['ReplicaRepointed', `pod ${pod} follows the new master ${master}`]
-  return ['ScriptKilled', `a script that blocked the master ${pod} was ended`]
+/** A pause that is in force becomes longer. */
+async function pause (uid: string, link: RedisLink, ms: number, { remember, paused }: Target, { now }: PerformDeps): Promise<void> {
+  const asked = now()
+  const before = paused()
+  await link.pause(ms)
+  remember({ paused: { uid, from: before?.uid === uid ? before.from : now(), until: asked + ms } })
+}
+
+function eventOf (action: Command): [EventReason, string] | undefined {
+  const { pod: { pod } } = action
+  switch (action.kind) {
+    case 'demote': return ['ZombieDemoted', `pod ${pod} was a second master and follows ${action.master} now`]
+    case 'follow': return ['ReplicaRepointed', `pod ${pod} follows the new master ${action.master}`]
+    case 'unblock': return ['ScriptKilled', `a script that blocked the master ${pod} was ended`]
+    case 'yield': return ['HandedOver', `pod ${pod} has handed over to ${action.master}, with all writes`]
+    case 'pause':
+    case 'resume': return undefined
+  }
 }
 
 /** Whether it is asked again, and when, is decided by what is remembered of it. */
-async function forceFailover (action: Failover, target: Target, deps: PerformDeps): Promise<boolean> {
+async function forceFailover (action: ForcedFailover, target: Target, deps: PerformDeps): Promise<boolean> {
   const { log, metrics, mayAct, now } = deps
   const { pod: { pod }, master, sentinel, reason } = action
   const link = target.sentinelLink(sentinel.uid)
-  if (!link || !mayAct()) return false
+  if (!link || !mayAct() || !await staysPaused(action, PAUSE_MS, target, deps)) return false
+  if ('offsets' in action && action.offsets && !await link.learn(action.offsets)) return false
   const at = now()
   const answer = await link.forceFailover()
-  target.remember({ address: master, sentinel: sentinel.uid, at, answer })
+  target.remember({ asked: { address: master, sentinel: sentinel.uid, at, answer } })
+  if (answer !== 'NoGoodReplica') await staysPaused(action, PROMOTION_PAUSE_MS, target, deps)
   metrics.failovers.inc({ cause: reason, answer })
   const level = answer === 'NoGoodReplica' ? 'debug' : 'info'
   log[level]({ namespace: target.subject.namespace, pod, master, sentinel: sentinel.pod, reason, answer }, 'failover asked for')
   if (answer !== 'Accepted') return true
   if (reason === 'ProvenDead') announce(target, deps, 'FailoverForced', `master ${pod} is dead, ${sentinel.pod} promotes a replica`)
-  else announce(target, deps, 'LastResortPromotion', `master ${pod} is dead and the sentinels did not act, ${sentinel.pod} alone promotes a replica`)
+  if (reason === 'LastResort') announce(target, deps, 'LastResortPromotion', `master ${pod} is dead and the sentinels did not act, ${sentinel.pod} alone promotes a replica`)
   return true
+}
+
+/** A living master must not take a write from the moment when its replicas had all until it follows its successor. */
+async function staysPaused ({ pod: { uid }, reason }: ForcedFailover, ms: number, target: Target, deps: PerformDeps): Promise<boolean> {
+  if (reason === 'ProvenDead' || reason === 'LastResort') return true
+  const link = target.redisLink(uid)
+  if (!link || target.paused()?.uid !== uid) return false
+  return pause(uid, link, ms, target, deps).then(() => true, () => false)
 }
 
 function announce ({ subject }: Target, { publishEvent }: PerformDeps, reason: EventReason, message: string): void {

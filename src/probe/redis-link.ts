@@ -14,9 +14,15 @@ export interface RedisLink {
   /** Asks ROLE; settles when the answer is in `state` or there is none. Never rejects. */
   readonly ask: () => Promise<void>
   readonly follow: (master: string) => Promise<void>
+  /** Follows the master and ends a pause, so that what waited is refused and no client goes on here. */
   readonly demote: (master: string) => Promise<void>
   /** Ends the script or function that blocks it; rejects when that has written already. */
   readonly unblock: () => Promise<void>
+  /** Writes wait for this long, reads go on. A longer pause that is in force stays. */
+  readonly pause: (ms: number) => Promise<void>
+  readonly resume: () => Promise<void>
+  /** The pod is gone: its connection is good as long as it stands, but its address may be another pod's at the next one. */
+  readonly retire: () => void
   readonly close: () => void
 }
 
@@ -32,10 +38,14 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
   let state = UNSEEN
   let answeredFrom = -Infinity
   let pending: { at: number, done: Promise<void> } | undefined
+  let retired = false
 
   // RESP2: ROLE has the same shape in both, and HELLO would be one more round trip before it at the moment of a promotion.
   const connection = openConnection(endpoint, 2, {
-    onOpen: () => { ask().catch(() => {}) },
+    onOpen: () => {
+      if (retired) connection.close()
+      else ask().catch(() => {})
+    },
     onClose: () => change(lost(state)),
     onRefused: () => change(refused(state, now())),
   })
@@ -76,10 +86,19 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
-    follow: async (master) => { await connection.call((client) => client.replicaof(master, REDIS_PORT)) },
-    demote: async (master) => { await connection.call((client) => demote(client, master)) },
-    unblock: async () => { await connection.call(endScript) },
+    ...commandsOf(connection),
+    retire: () => { retired = true },
     close: connection.close,
+  }
+}
+
+function commandsOf ({ call }: Connection): Pick<RedisLink, 'follow' | 'demote' | 'unblock' | 'pause' | 'resume'> {
+  return {
+    follow: async (master) => { await call((client) => client.replicaof(master, REDIS_PORT)) },
+    demote: async (master) => { await call((client) => demote(client, master)) },
+    unblock: async () => { await call(endScript) },
+    pause: async (ms) => { await call((client) => client.call('CLIENT', 'PAUSE', ms, 'WRITE')) },
+    resume: async () => { await call((client) => client.call('CLIENT', 'UNPAUSE')) },
   }
 }
 
@@ -91,7 +110,8 @@ async function readRole (connection: Connection): Promise<Process | undefined> {
 
 /** REPLICAOF alone leaves the clients connected to a master that is none any more (sentinel does the same in its own MULTI). */
 async function demote (client: Connection['client'], master: string): Promise<void> {
-  const replies = await client.multi().replicaof(master, REDIS_PORT).call('CLIENT', 'KILL', 'TYPE', 'normal').exec()
+  const transaction = client.multi().replicaof(master, REDIS_PORT).call('CLIENT', 'UNPAUSE').call('CLIENT', 'KILL', 'TYPE', 'normal')
+  const replies = await transaction.exec()
   const failed = replies?.find(([error]) => error)?.[0]
   if (!replies || failed) throw failed ?? new Error('transaction discarded')
 }

@@ -33,14 +33,33 @@ export function parseFailoverAnswer (reply: unknown): FailoverAnswer {
   return text.startsWith('NOGOODSLAVE') ? 'NoGoodReplica' : 'Lost'
 }
 
+/** What a sentinel knows of a replica. */
+export interface ReplicaFigures {
+  readonly address: string
+  readonly offset: number
+  readonly priority: number
+}
+
+/** SENTINEL REPLICAS: a list of flat lists, like SENTINEL MASTER. */
+export function parseReplicas (reply: unknown): ReplicaFigures[] {
+  return (Array.isArray(reply) ? reply as unknown[] : []).filter(Array.isArray).map((entry) => {
+    const field = fieldsOf(entry)
+    return { address: field('ip') ?? '', offset: Number(field('slave-repl-offset')), priority: Number(field('slave-priority')) }
+  })
+}
+
+function fieldsOf (flat: readonly unknown[]): (name: string) => string | undefined {
+  return (name) => {
+    const at = flat.indexOf(name)
+    return at >= 0 && at % 2 === 0 ? String(flat[at + 1]) : undefined
+  }
+}
+
 /** GET-MASTER-ADDR-BY-NAME: [ip, port]; SENTINEL MASTER: a flat list (RESP2) or a map flattened by ioredis (RESP3). */
 export function parseSentinelAnswer (address: unknown, master: unknown): SentinelAnswer | undefined {
   if (!Array.isArray(address) || !Array.isArray(master)) return undefined
   const [named] = address as unknown[]
-  const field = (name: string) => {
-    const at = master.indexOf(name)
-    return at >= 0 && at % 2 === 0 ? String(master[at + 1]) : undefined
-  }
+  const field = fieldsOf(master)
   const monitored = field('ip')
   if (typeof named !== 'string' || monitored === undefined) return undefined
   const flags = (field('flags') ?? '').split(',')

@@ -1,8 +1,9 @@
 /** The probe's line to one sentinel: ask whom it names, be woken by its events, and tell it to fail over. */
-import { openConnection } from './connection.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Connection, openConnection } from './connection.ts'
 import type { LinkOptions } from './redis-link.ts'
 import type { FailoverAnswer, SentinelAnswer } from './observation.ts'
-import { parseFailoverAnswer, parseSentinelAnswer } from './replies.ts'
+import { parseFailoverAnswer, parseReplicas, parseSentinelAnswer, type ReplicaFigures } from './replies.ts'
 
 export interface SentinelLink {
   readonly answer: () => SentinelAnswer | undefined
@@ -11,6 +12,11 @@ export interface SentinelLink {
   readonly askedAt: () => number | undefined
   /** Asks for the master; settles when the answer is in `answer` or there is none. Never rejects. */
   readonly ask: () => Promise<void>
+  /**
+   * Makes the sentinel look at the replicas now, not every ten seconds: resolves to whether it knows each one's offset, by address,
+   * and prefers none for its priority. Needs SENTINEL DEBUG (Redis 7.0). Never rejects.
+   */
+  readonly learn: (offsets: ReadonlyMap<string, number>) => Promise<boolean>
   /** SENTINEL FAILOVER. Never rejects. */
   readonly forceFailover: () => Promise<FailoverAnswer>
   readonly close: () => void
@@ -27,6 +33,12 @@ const EVENTS = [
   '+switch-master', '+promoted-slave', '+selected-slave', '-role-change', '+sdown', '-sdown', '+odown', '+tilt', '-tilt', '+reboot',
   '+convert-to-slave', '-failover-abort-*',
 ]
+
+/** What a sentinel starts with; the setting is not persistent. */
+const INFO_PERIOD_MS = 10_000
+const QUICK_INFO_PERIOD_MS = 100
+const LEARN_DEADLINE_MS = 600
+const LEARN_PACE_MS = 20
 
 export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: SentinelLinkOptions): SentinelLink {
   let answer: SentinelAnswer | undefined
@@ -74,7 +86,28 @@ export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: Se
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
+    learn: (offsets) => learn(connection, masterName, offsets, now),
     forceFailover: () => connection.call((client) => client.call('SENTINEL', 'FAILOVER', masterName)).then(parseFailoverAnswer, parseFailoverAnswer),
     close: connection.close,
   }
+}
+
+async function learn ({ call }: Connection, masterName: string, offsets: ReadonlyMap<string, number>, now: () => number): Promise<boolean> {
+  const setPeriod = (ms: number) => call((client) => client.call('SENTINEL', 'DEBUG', 'INFO-PERIOD', ms))
+  const knows = async () => knowsOffsets(parseReplicas(await call((client) => client.call('SENTINEL', 'REPLICAS', masterName))), offsets)
+  try {
+    await setPeriod(QUICK_INFO_PERIOD_MS)
+    for (const until = now() + LEARN_DEADLINE_MS; now() < until; await sleep(LEARN_PACE_MS)) if (await knows()) return true
+    return false
+  } catch {
+    return false
+  } finally {
+    await setPeriod(INFO_PERIOD_MS).catch(() => {})
+  }
+}
+
+function knowsOffsets (known: readonly ReplicaFigures[], offsets: ReadonlyMap<string, number>): boolean {
+  const living = known.filter(({ address }) => offsets.has(address))
+  return living.length === offsets.size && new Set(living.map(({ priority }) => priority)).size === 1 &&
+    living.every(({ address, offset }) => offset === offsets.get(address))
 }

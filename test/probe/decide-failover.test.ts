@@ -48,8 +48,12 @@ const cases: Record<string, [Observation, string]> = {
     [vacant(second(redis(2, slaveOf(0), 'slave')), agreed), 'ReplicaOutOfStream'],
   'a replica of somebody else':
     [vacant(second(redis(2, orphanOf(5), 'slave')), agreed), 'ReplicaOutOfStream'],
-  'one replica has more: the sentinels choose by fresh figures, later':
-    [vacant(second(redis(2, orphanOf(0, 101), 'slave')), agreed), 'ReplicasUneven'],
+  'one replica has more: the sentinel must know that before it chooses':
+    [vacant(second(redis(2, orphanOf(0, 101), 'slave')), agreed), 'failover 10.0.0.0 at sentinel-0 ProvenDead'],
+  'the pod was deleted by force, and its process is not proven dead':
+    [vacant([redis(3, unknown, undefined, { address: address(0), presence: 'Gone' }), ...level], agreed), 'MasterNotProvenDead'],
+  'the pod was deleted by force, and both its process and the next pod\'s are down':
+    [vacant([redis(3, dead, undefined, { address: address(0), presence: 'Gone' }), ...level], agreed), 'failover 10.0.0.0 at sentinel-0 ProvenDead'],
 
   'no majority':
     [vacant(level, alone), 'NoMajority'],
@@ -97,8 +101,6 @@ const cases: Record<string, [Observation, string]> = {
     [vacant(level.slice(0, 2), alone, late), 'ReplicaMissing'],
   'no last resort while one is down that may have more':
     [vacant(second(redis(2, dead, 'slave')), alone, late), 'ReplicaMissing'],
-  'no last resort with uneven replicas':
-    [vacant(second(redis(2, orphanOf(0, 99), 'slave')), alone, late), 'ReplicasUneven'],
 }
 
 for (const [name, [seen, expected]] of Object.entries(cases)) {
@@ -109,6 +111,11 @@ for (const [name, [seen, expected]] of Object.entries(cases)) {
     t.strictSame(failovers, next.kind === 'failover' ? [next] : [], 'decide says the same')
   })
 }
+
+await t.test('where one replica has more than another, the failover says what the sentinel must know', async (t) => {
+  const next = succession(vacant(second(redis(2, orphanOf(0, 101), 'slave')), agreed))
+  t.strictSame(next.kind === 'failover' && next.offsets, new Map([[address(1), 100], [address(2), 101]]))
+})
 
 await t.test('each obstacle is documented with what a person can do', async (t) => {
   const text = readFileSync(new URL('../../docs/failover.md', import.meta.url), 'utf8')

@@ -105,13 +105,13 @@ await holds('only a majority of the configured sentinels demotes, and never the 
 
 await holds('everybody is told to follow the same, confirmed master', (seen) => {
   const verdict = judge(seen)
-  return decide(seen).every((action) => action.kind === 'label' || action.kind === 'failover' || (verdict.kind === 'confirmed' && action.master === verdict.address))
+  return decide(seen).every((action) => !('master' in action) || action.kind === 'failover' || (verdict.kind === 'confirmed' && action.master === verdict.address))
 })
 
 await holds('a pod that does not answer keeps its label unless another one is confirmed', (seen) =>
   judge(seen).kind === 'confirmed' || decide(seen).every((action) => action.pod.process.kind !== 'unknown'))
 
-const failovers = (seen: Observation) => decide(seen).flatMap((action) => action.kind === 'failover' ? [action] : [])
+const failovers = (seen: Observation) => decide(seen).flatMap((action) => action.kind === 'failover' && 'offsets' in action ? [action] : [])
 const slaves = ({ redis }: Observation) => redis.flatMap(({ process, followed }) => process.kind === 'slave' ? [{ ...process, followed }] : [])
 /** The property, of each failover; and that there were some. */
 async function failoverHolds (name: string, property: (seen: Observation, failover: ReturnType<typeof failovers>[number]) => boolean): Promise<void> {
@@ -130,8 +130,8 @@ await holds('never two sentinels are told to fail over, and none that cannot be 
 await failoverHolds('somebody can succeed: a replica that lost the dead master, with data of its stream', (seen, { pod, master: address }) =>
   pod.process.kind === 'dead' && slaves(seen).some(({ master, link, offset, followed }) => master === address && followed === address && link !== 'connected' && offset > 1))
 
-await failoverHolds('whomever the sentinel takes, nobody has more: all that live have the same, and nobody is fresh', (seen) =>
-  slaves(seen).every(({ offset, followed }, _, all) => offset === all[0]?.offset && offset > 1 && followed !== undefined))
+await failoverHolds('whomever the sentinel takes, nobody has more: all that live have the same, or it must know who has what; and nobody is fresh', (seen, { offsets }) =>
+  slaves(seen).every(({ offset, followed }, _, all) => (offsets === undefined ? offset === all[0]?.offset : [...offsets.values()].includes(offset)) && offset > 1 && followed !== undefined))
 
 await failoverHolds('no sentinel that answers names another master or is at it already', (seen, { master: address }) =>
   seen.sentinels.every(({ answer, ordinal }) => ordinal >= seen.sentinelReplicas || !answer || (answer.named === address && !answer.failingOver)))

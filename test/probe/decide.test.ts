@@ -1,5 +1,6 @@
 import t from 'tap'
-import { decide, PUBLICATION_GRACE_MS } from '../../src/probe/decide.ts'
+import { decide } from '../../src/probe/decide.ts'
+import { PUBLICATION_GRACE_MS } from '../../src/probe/decide-handover.ts'
 import type { Observation } from '../../src/probe/observation.ts'
 import { address, busy, dead, lastMaster, lines, master, names, NOW, observation, redis, slaveOf, unknown } from './observations.ts'
 

@@ -15,7 +15,7 @@ export const busy: Process = { kind: 'busy' }
 export function redis (n: number, process: Process, label?: string, more: Partial<RedisView> = {}): RedisView {
   const masterSince = process.kind === 'master' ? NOW - 60_000 : undefined
   const followed = process.kind === 'slave' ? process.master : undefined
-  return { pod: `redis-${n}`, uid: `uid-${n}`, address: address(n), label, process, masterSince, followed, ...more }
+  return { pod: `redis-${n}`, uid: `uid-${n}`, address: address(n), presence: 'Present', label, process, masterSince, followed, ...more }
 }
 
 export const names = (n: number, more: Partial<SentinelAnswer> = {}): SentinelAnswer =>
@@ -36,6 +36,7 @@ export function observation (pods: RedisView[], answers: (SentinelAnswer | undef
     lastMaster: undefined,
     vacantSince: undefined,
     asked: undefined,
+    paused: undefined,
     ...more,
   }
 }
@@ -47,7 +48,7 @@ export function lines (actions: readonly Action[]): string[] {
   return actions.map((action) => {
     if (action.kind === 'label') return `${action.pod.pod} ${action.role} ${action.reason}`
     if (action.kind === 'failover') return `failover ${action.master} at ${action.sentinel.pod} ${action.reason}`
-    return `${action.kind} ${action.pod.pod} ${action.master} ${action.reason}`
+    return [action.kind, action.pod.pod, ...'master' in action ? [action.master] : [], action.reason].join(' ')
   })
 }
 
@@ -56,9 +57,12 @@ export function after (seen: Observation, action: Action): Observation {
   if (action.kind === 'failover') {
     return { ...seen, asked: { address: action.master, sentinel: action.sentinel.uid, at: seen.startedAt, answer: 'Accepted' } }
   }
+  if (action.kind === 'pause') return { ...seen, paused: { uid: action.pod.uid, from: seen.startedAt, until: seen.startedAt + 2500 } }
+  if (action.kind === 'resume') return { ...seen, paused: undefined }
   const redis = seen.redis.map((pod) => {
     if (pod.uid !== action.pod.uid) return pod
     if (action.kind === 'label') return { ...pod, label: action.role }
+    if (action.kind === 'unblock') return pod
     const process: Process = { kind: 'slave', master: action.master, link: 'connected', offset: 0 }
     return { ...pod, process, masterSince: undefined }
   })

@@ -48,14 +48,21 @@ still_master() {
   [ "$role" = master ]
 }
 
-# new: a peer that says it is master. living: how many peers answer.
+# new: a peer that says it is master
 find_new_master() {
-  new='' living=0
+  new=''
   for peer in $peers; do
     read_info_of "redis-$peer"
-    [ -z "$role" ] || living=$((living + 1))
     if [ "$role" = master ]; then new=$peer; fi
   done
+}
+
+# The sentinel-probe, or a failover of the sentinels, has made this pod a replica.
+end_as_replica() {
+  new=$master_host
+  say "no longer the master, follows $new"
+  await_other_replica
+  exit 0
 }
 
 # chosen: the one sentinel that gets every forced failover, the lowest ordinal that answers
@@ -96,7 +103,7 @@ let_others_begin() {
   until [ "$begun" = yes ] || [ $((clock - since)) -ge 30 ]; do
     sleep 0.1
     look_at_sentinels
-    still_master || finish 'no longer the master'
+    still_master || end_as_replica
     now
   done
 }
@@ -121,7 +128,7 @@ await_links() {
     in_time 4 || finish 'no handover: a replica is not linked'
     sleep 0.1
     look_at_redis
-    still_master || finish 'no longer the master'
+    still_master || end_as_replica
     find_new_master
     [ -z "$new" ] || return 0
   done
@@ -146,7 +153,7 @@ await_offsets() {
   step
   while :; do
     look_at_redis
-    still_master || finish 'no longer the master'
+    still_master || end_as_replica
     level "$master_offset" && return
     find_new_master
     [ -z "$new" ] || return 0
@@ -173,7 +180,7 @@ await_promotion() {
   step
   until [ -n "$new" ]; do
     look_at_redis
-    still_master || finish 'handed over by somebody else'
+    still_master || end_as_replica
     find_new_master
     in_time 6 || finish 'no promotion in time'
     [ -n "$new" ] || sleep 0.02
@@ -194,6 +201,7 @@ become_replica() {
 
 # While this pod is the only replica of the new master, min-replicas-to-write would stop the writes with it.
 await_other_replica() {
+  [ "$(without "$new" $peers)" ] || return 0
   step
   while in_time 4; do
     ask new "$new" "$REDIS_PORT" INFO replication
@@ -237,4 +245,4 @@ fi
 await_promotion
 become_replica
 say "handed over to $new"
-[ "$living" -lt 2 ] || await_other_replica
+await_other_replica

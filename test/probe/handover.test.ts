@@ -1,0 +1,101 @@
+/** The planned handover against real redis and sentinels: no acknowledged write is lost, whoever has to go. */
+import t from 'tap'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ALL, agree, inStream, masterLabel, PATIENT, reasons, startCluster } from './cluster.ts'
+import { type Lab, redisPod, sentinelPod, until } from './lab.ts'
+
+const PODS = '/api/v1/pods'
+
+/** One write after the other to the labelled pod; what was acknowledged is asked for at the end. */
+function startWriter (lab: Lab) {
+  const order = { stop: false }
+  let [next, gap, last] = [0, 0, performance.now()]
+  const acknowledged: number[] = []
+  const run = async () => {
+    while (!order.stop) {
+      const answer = await lab.command(redisPod(Math.max(masterLabel(lab), 0)), 'SET', `key-${++next}`, '1').catch(() => undefined)
+      if (answer !== 'OK') continue
+      acknowledged.push(next)
+      gap = Math.max(gap, performance.now() - last)
+      last = performance.now()
+    }
+  }
+  const running = run()
+  return {
+    count: () => acknowledged.length,
+    gap: () => Math.round(gap),
+    stop: async () => { order.stop = true; await running },
+    lost: async (master: number) => {
+      const found = await lab.command(redisPod(master), 'EXISTS', ...acknowledged.map((n) => `key-${n}`))
+      return acknowledged.length - Number(found)
+    },
+  }
+}
+
+async function more (writer: ReturnType<typeof startWriter>): Promise<void> {
+  const before = writer.count()
+  await until('it writes', () => writer.count() > before + 20)
+}
+
+await t.test('a master whose pod is being deleted hands over, whichever it is', async (t) => {
+  const { lab, probe } = await startCluster(t, PATIENT)
+  const writer = startWriter(lab)
+  await more(writer)
+  for (const former of [0, -1]) {
+    const leaving = former < 0 ? masterLabel(lab) : former
+    const pod = lab.api.get(PODS, redisPod(leaving))!
+    lab.api.put(PODS, { ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date().toISOString() } })
+    await until('another one is labelled', () => ![-1, leaving].includes(masterLabel(lab)))
+    const master = masterLabel(lab)
+    t.equal(await lab.role(redisPod(leaving)), 'slave', 'the former one is a replica already')
+    await more(writer)
+    await until('the sentinels agree', () => agree(lab, master))
+    lab.api.put(PODS, pod)
+    await inStream(lab, master)
+  }
+  await writer.stop()
+  t.comment(`longest gap ${writer.gap()} ms, ${writer.count()} acknowledged`)
+  t.equal(await writer.lost(masterLabel(lab)), 0)
+  t.equal(reasons(lab).filter((reason) => reason === 'HandedOver').length, 2)
+  t.strictSame(probe.logs.filter(({ msg }) => msg === 'failover asked for').map(({ reason, answer }) => [reason, answer]), [['PodLeaves', 'Accepted'], ['PodLeaves', 'Accepted']])
+})
+
+await t.test('a master whose pod was deleted by force goes on until it has handed over', async (t) => {
+  const { lab } = await startCluster(t, PATIENT)
+  const writer = startWriter(lab)
+  await more(writer)
+  lab.api.remove(PODS, redisPod(0))
+  await until('another one is labelled', () => masterLabel(lab) > 0)
+  await more(writer)
+  await writer.stop()
+  t.comment(`longest gap ${writer.gap()} ms, ${writer.count()} acknowledged`)
+  t.equal(await writer.lost(masterLabel(lab)), 0)
+  t.ok(reasons(lab).includes('HandedOver'))
+})
+
+await t.test('a master whose pod was deleted by force and dies at once is succeeded at once', async (t) => {
+  const { lab } = await startCluster(t, PATIENT)
+  lab.api.remove(PODS, redisPod(0))
+  lab.signal(redisPod(0), 'SIGKILL')
+  await until('another one is labelled', () => masterLabel(lab) > 0)
+  t.match(reasons(lab).join(), /FailoverForced|HandedOver/)
+})
+
+await t.test('a promotion that every sentinel has forgotten is made known, and nothing is lost', async (t) => {
+  const { lab, probe } = await startCluster(t, PATIENT)
+  lab.signal(redisPod(0), 'SIGKILL')
+  await until('another one is labelled', () => masterLabel(lab) > 0)
+  for (const n of ALL) lab.signal(sentinelPod(n), 'SIGKILL')
+  const named = masterLabel(lab)
+  const writer = startWriter(lab)
+  await more(writer)
+  await sleep(200)
+  for (const n of ALL) lab.restartSentinel(n)
+  lab.startRedis(0, named)
+  await until('the sentinels agree with the label', async () => masterLabel(lab) > 0 && agree(lab, masterLabel(lab)))
+  await more(writer)
+  await writer.stop()
+  t.comment(`longest gap ${writer.gap()} ms, ${writer.count()} acknowledged`)
+  t.equal(await writer.lost(masterLabel(lab)), 0)
+  t.ok(probe.logs.some(({ msg, reason, answer }) => msg === 'failover asked for' && reason === 'NotPublished' && answer === 'Accepted'))
+})
