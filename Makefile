@@ -82,8 +82,8 @@ versions: dist/probe/main.js ## the lab with every redis and Valkey that package
 	  else echo "$$name: FAILED, see faults-logs/lab-$$name.log"; failed=1; fi; done; [ -z "$$failed" ]
 
 .PHONY: chaos
-chaos: dist/probe/main.js ## random faults under load: SEED= MINUTES= SIZE=
-	@$(OWN_NETWORK) npx tsx test/lab/chaos.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SIZE),--size $(SIZE))
+chaos: dist/probe/main.js ## random faults under load: SEED= MINUTES= SIZE= SENTINELS=
+	@$(OWN_NETWORK) npx tsx test/lab/chaos.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SIZE),--size $(SIZE)) $(if $(SENTINELS),--sentinels $(SENTINELS))
 
 .PHONY: cluster-test
 cluster-test: node_modules/.ready ## the whole on a real Kubernetes; METACONTROLLER_BIN names a real Metacontroller

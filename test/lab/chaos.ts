@@ -9,8 +9,8 @@ import { sleep, until } from './questions.ts'
 import { randomFrom } from './random.ts'
 import { startWriter, type Writer } from './writer.ts'
 
-const USAGE = `usage: make chaos [SEED=1] [MINUTES=10] [SIZE=3]
-Random faults for MINUTES against SIZE redis pods and SIZE sentinels (3 or 5) under load. The same SEED makes the same faults.
+const USAGE = `usage: make chaos [SEED=1] [MINUTES=10] [SIZE=3] [SENTINELS=3]
+Random faults for MINUTES against SIZE redis pods and SENTINELS sentinels (3 or 5) under load. The same SEED makes the same faults.
 Prints each step as a line, and at the end what was lost or not right; chaos-logs/SEED.jsonl keeps the steps, and
 chaos-logs/SEED.log the logs of all processes when something was not right. Exit code 1 then.`
 
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '10' },
     size: { type: 'string', default: '3' },
+    sentinels: { type: 'string', default: '3' },
     help: { type: 'boolean' },
   },
 })
@@ -44,9 +45,9 @@ async function main (): Promise<number> {
     console.log(USAGE)
     return 0
   }
-  const [seed, minutes, size] = [Number(values.seed), Number(values.minutes), Number(values.size)]
+  const [seed, minutes, size, sentinels] = [values.seed, values.minutes, values.size, values.sentinels].map(Number) as [number, number, number, number]
   const random = randomFrom(seed)
-  const lab = await createLab({ redisReplicas: size, sentinelReplicas: size, downAfterMilliseconds: 2000 + Math.floor(random() * 3000), failoverTimeout: 10_000 })
+  const lab = await createLab({ redisReplicas: size, sentinelReplicas: sentinels, downAfterMilliseconds: 2000 + Math.floor(random() * 3000), failoverTimeout: 10_000 })
   const plane = await startControlPlane(lab)
   await plane.probe.start()
   await plane.startAll()
@@ -71,7 +72,7 @@ async function main (): Promise<number> {
   labels.stop()
   await plane.close()
   await lab.close()
-  return summary(seed, size, steps)
+  return summary(seed, `${size}+${sentinels}`, steps)
 }
 
 interface StepInput {
@@ -159,7 +160,7 @@ function show (seed: number, { step, faults, healMs, gapMs, acknowledged, lost, 
   console.log(`${seed}/${step}: ${faults.join(' + ')}: heal ${healMs} ms, gap ${gapMs} ms, ${acknowledged} acknowledged, ${lost} lost${bounded}, ${verdict}`)
 }
 
-function summary (seed: number, size: number, steps: readonly Step[]): number {
+function summary (seed: number, size: string, steps: readonly Step[]): number {
   const wrong = steps.filter(({ violations }) => violations.length > 0)
   const sum = (of: (step: Step) => number) => steps.reduce((total, step) => total + of(step), 0)
   const gaps = steps.map(({ gapMs }) => gapMs).sort((a, b) => a - b)
