@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 IMAGE ?= redis-operator:0.1.0
 
-UNIT := test/*.test.ts test/{api,crd,embedded,hook,metadata,operator,probe,redis,redis-sentinel}/*.test.ts
+UNIT := test/*.test.ts test/{api,bench,crd,embedded,hook,metadata,operator,probe,redis,redis-sentinel}/*.test.ts
 LAB := test/lab/*.test.ts
 CLUSTER := test/cluster/*.test.ts
 # A network namespace without any other network; needs root. Everything in it goes with the last process.
@@ -109,6 +109,11 @@ undeploy: ## all of it out again; refuses while there are Redis or RedisSentinel
 	  [ -z "$$left" ] || { echo "delete these first: $$left" >&2; exit 1; }
 	kubectl delete --ignore-not-found -k metacontroller
 	kubectl delete --ignore-not-found -k manifests
+
+.PHONY: bench-failover
+bench-failover: deps ## seconds without writes by cause of the failover, on a real cluster: CAUSES= RUNS= MODE= OUT= TARGET= (HELP=1)
+	@npx tsx bench/failover/main.ts $(if $(HELP),--help) $(if $(CAUSES),--causes $(CAUSES)) $(if $(RUNS),--runs $(RUNS)) \
+	  $(if $(MODE),--mode $(MODE)) $(if $(OUT),--out $(OUT)) $(TARGET)
 
 # In a network namespace of its own: the stand-ins listen on every loopback address.
 .PHONY: bench

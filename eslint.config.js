@@ -44,7 +44,7 @@ export default [
   { files: ['src/hook/**'], rules: { ...pure, ...restrictImports(shell, except(['operator', 'probe', 'embedded', 'crd'], 'hook knows the pure kinds only')) } },
   { files: ['src/operator/**'], rules: restrictImports(except(['probe', 'embedded'], 'the processes are separate')) },
   { files: ['src/probe/**'], rules: restrictImports(except(['hook', 'redis', 'redis-sentinel', 'operator', 'embedded', 'crd'], 'probe imports metadata and api')) },
-  { files: ['src/probe/decide*.ts'], rules: { ...pure, ...restrictImports(shell, except(['hook', 'redis', 'redis-sentinel', 'operator', 'embedded', 'crd'], 'decide is pure')) } },
+  { files: ['src/probe/{decide*,memory,observation,process-state}.ts'], rules: { ...pure, ...restrictImports(shell, except(['hook', 'redis', 'redis-sentinel', 'operator', 'embedded', 'crd'], 'decide is pure')) } },
   { files: ['src/embedded/**'], rules: restrictImports(except(['api', 'metadata', 'redis', 'redis-sentinel', 'operator', 'probe', 'crd'], 'the driver knows nothing of Redis')) },
   { files: ['src/crd/**'], rules: restrictImports(runtime, except(['hook', 'redis', 'operator', 'probe', 'embedded'], 'crd imports api')) },
   {

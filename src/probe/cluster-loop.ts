@@ -2,15 +2,14 @@
  * The level-triggered loop of one cluster: woken, look, decide, act; one run at a time. What woke it is of no interest. While the
  * view is unsettled it looks again and again, for a promotion is at most one closed connection away; settled, every 1.5 s.
  */
-import { MASTER_ROLE } from '../metadata/labels.ts'
-import { decide, judge, type Verdict } from './decide.ts'
-import { deadMaster, succession } from './decide-failover.ts'
-import { pausedMaster } from './decide-handover.ts'
+import { type Action, decide, judge, type Verdict } from './decide.ts'
+import { succession } from './decide-failover.ts'
 import { createDepartures } from './departures.ts'
 import type { ClusterFacts, ClusterView } from './inventory.ts'
 import type { Members } from './members.ts'
+import { NOTHING, whatToRemember } from './memory.ts'
 import type { ClusterReport } from './metrics.ts'
-import type { LastMaster, Memory, Observation, RedisView } from './observation.ts'
+import type { Memory, Observation, RedisView } from './observation.ts'
 import { perform, type PerformDeps } from './perform.ts'
 import { startWakeable } from './wakeable.ts'
 
@@ -23,6 +22,8 @@ export interface ClusterLoop {
 export interface ClusterLoopOptions extends PerformDeps {
   readonly view: () => ClusterView
   readonly members: Members
+  /** false: no failover and no handover begins here. */
+  readonly fastPath: boolean
 }
 
 /** Nothing wakes the probe when somebody makes a replica a master by hand: within 2 s it is one no more. */
@@ -37,12 +38,10 @@ const ALARM_MS = 15_000
 
 export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   const { log, now, members, view } = options
-  let failures = 0
   const withDeparted = createDepartures()
-  let memory: Memory = { lastMaster: undefined, vacantSince: undefined, asked: undefined, paused: undefined }
+  const pace = createPace(now)
+  let memory = NOTHING
   let confirmedAt: number | undefined
-  let kindBefore: Verdict['kind'] | undefined
-  let unsettledSince: number | undefined
 
   async function run (): Promise<number> {
     const startedAt = now()
@@ -53,36 +52,28 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
     const verdict = judge(seen)
     memory = whatToRemember(seen, verdict)
     if (verdict.kind === 'confirmed') confirmedAt = now()
-    // Patience and alarm count from here anew.
-    if (verdict.kind !== kindBefore) unsettledSince = undefined
-    kindBefore = verdict.kind
-    const settled = await act(seen, verdict, seenView, seenView.facts)
-    unsettledSince = settled ? undefined : unsettledSince ?? startedAt
-    return delayAfter(now() - startedAt, seenView.facts)
+    pace.judged(verdict)
+    const actions = decide(seen, verdict).filter(({ kind }) => options.fastPath || (kind !== 'failover' && kind !== 'pause'))
+    const done = await act(actions, seenView, seenView.facts)
+    alarm(seen, verdict, seenView.facts)
+    pace.acted(actions.length === 0 && verdict.kind === 'confirmed' && isQuiet(seen), done, startedAt)
+    // clients wait for the next step of a handover
+    if (done && actions.some(({ kind }) => kind === 'pause' || kind === 'yield')) return 0
+    return pace.delay(now() - startedAt, seenView.facts)
   }
 
-  async function act (seen: Observation, verdict: Verdict, seenView: ClusterView, subject: ClusterFacts): Promise<boolean> {
+  async function act (actions: readonly Action[], seenView: ClusterView, subject: ClusterFacts): Promise<boolean> {
     options.metrics.looks.inc()
-    const actions = decide(seen, verdict)
     const remember = (news: Partial<Memory>) => { memory = { ...memory, ...news } }
     const paused = () => memory.paused && now() < memory.paused.until ? memory.paused : undefined
-    const target = { view: seenView, subject, ...members, remember, paused }
-    const done = actions.length === 0 || !options.mayAct() || await perform(actions, target, options)
-    failures = done ? 0 : failures + 1
-    alarm(seen, verdict, subject)
-    return actions.length === 0 && verdict.kind === 'confirmed' && isQuiet(seen)
+    if (actions.length === 0 || !options.mayAct()) return true
+    return perform(actions, { view: seenView, subject, ...members, remember, paused }, options)
   }
 
   function alarm (seen: Observation, verdict: Verdict, subject: ClusterFacts): void {
-    if (verdict.kind === 'confirmed' || !memory.lastMaster || unsettledSince === undefined || !options.mayAct()) return
-    if (now() - unsettledSince <= ALARM_MS + subject.downAfterMilliseconds) return
+    if (verdict.kind === 'confirmed' || !memory.lastMaster || !options.mayAct()) return
+    if (pace.unsettledFor() <= ALARM_MS + subject.downAfterMilliseconds) return
     options.publishEvent(subject, 'NoMaster', `no master can be confirmed (${reasonsOf(seen, verdict)}); the label stays where it is`)
-  }
-
-  function delayAfter (took: number, { downAfterMilliseconds }: ClusterFacts): number {
-    const patient = unsettledSince !== undefined && now() - unsettledSince < PATIENCE_MS + downAfterMilliseconds
-    const pace = patient ? Math.max(UNSETTLED_MS, took * MAX_LOAD) : SETTLED_MS
-    return Math.min(pace * 2 ** Math.min(failures, 10), SETTLED_MS)
   }
 
   const wakeable = startWakeable({
@@ -96,6 +87,32 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   }
 }
 
+/** When the next look is due. */
+function createPace (now: () => number) {
+  let failures = 0
+  let kindBefore: Verdict['kind'] | undefined
+  let unsettledSince: number | undefined
+  const unsettledFor = () => unsettledSince === undefined ? 0 : now() - unsettledSince
+
+  return {
+    unsettledFor,
+    /** Patience and alarm count anew when a master is found or lost. */
+    judged: ({ kind }: Verdict) => {
+      if (kind !== kindBefore) unsettledSince = undefined
+      kindBefore = kind
+    },
+    acted: (settled: boolean, done: boolean, startedAt: number) => {
+      failures = done ? 0 : failures + 1
+      unsettledSince = settled ? undefined : unsettledSince ?? startedAt
+    },
+    delay: (took: number, { downAfterMilliseconds }: ClusterFacts) => {
+      const patient = unsettledSince !== undefined && unsettledFor() < PATIENCE_MS + downAfterMilliseconds
+      const pace = patient ? Math.max(UNSETTLED_MS, took * MAX_LOAD) : SETTLED_MS
+      return Math.min(pace * 2 ** Math.min(failures, 10), SETTLED_MS)
+    },
+  }
+}
+
 function reportOf ({ facts }: ClusterView, members: Members, age: number | undefined): ClusterReport | undefined {
   if (!facts) return undefined
   const viewAge = age === undefined ? undefined : age / 1000
@@ -106,24 +123,6 @@ function reasonsOf (seen: Observation, { reason }: Extract<Verdict, { kind: 'wai
   if (reason !== 'NoMaster') return reason
   const next = succession(seen)
   return `${reason}, ${next.kind === 'waiting' && next.obstacle !== 'FailoverUnderWay' ? next.obstacle : seen.asked?.answer ?? 'FailoverUnderWay'}`
-}
-
-function whatToRemember (seen: Observation, verdict: Verdict): Memory {
-  const isSucceeded = verdict.kind === 'confirmed' && verdict.by === 'Majority' && verdict.address !== seen.asked?.address
-  return {
-    lastMaster: masterToRemember(seen, verdict) ?? seen.lastMaster,
-    vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
-    asked: isSucceeded ? undefined : seen.asked,
-    paused: pausedMaster(seen) && seen.paused,
-  }
-}
-
-/** The master that the next promotion must succeed: the confirmed one; before there is one, the one that carries the label. */
-function masterToRemember (seen: Observation, verdict: Verdict): LastMaster | undefined {
-  if (verdict.kind === 'confirmed') return { uid: verdict.master.uid, address: verdict.address }
-  const [labelled, second] = seen.redis.filter((pod) => pod.label === MASTER_ROLE)
-  if (seen.lastMaster || !labelled || second || labelled.address === undefined) return undefined
-  return { uid: labelled.uid, address: labelled.address }
 }
 
 /**

@@ -16,7 +16,7 @@ import { MASTER_ROLE } from '../metadata/labels.ts'
 import { canChoose, chosenSentinel, isAsked } from './decide-failover.ts'
 import { answersOf, namedByMajority, type Observation, type PausedMaster, type RedisView, type SentinelView } from './observation.ts'
 
-export type HandoverReason = 'PodLeaves' | 'NotPublished'
+type HandoverReason = 'PodLeaves' | 'NotPublished'
 
 export type HandoverStep =
   | { readonly kind: 'pause', readonly pod: RedisView, readonly reason: HandoverReason }
@@ -33,6 +33,11 @@ export interface Confirmation {
 
 /** From a promotion until the last sentinel publishes it: 2.7 s at the most in the lab, without a stall of the machine. */
 export const PUBLICATION_GRACE_MS = 3000
+/**
+ * kube-proxy applies changes at most once a second (kubernetes-lab.md), and the deletion is one: a label that is written sooner waits
+ * for the rest of that second, without a master, while the leaving one still serves its clients. redis-prestop.sh waits longer.
+ */
+const KUBE_PROXY_MS = 1150
 /** Until then every replica has all, and the sentinel accepts; the pause is longer than that. */
 const ATTEMPTS_MS = 2000
 /** After a handover that did not happen: time for redis-prestop.sh, and for what was in the way. */
@@ -56,11 +61,16 @@ export function pausedMaster ({ redis, paused }: Observation): RedisView | undef
 }
 
 function reasonFor (seen: Observation, { by, master }: Confirmation): HandoverReason | undefined {
-  if (by === 'Majority') return master.presence === 'Present' ? undefined : 'PodLeaves'
+  if (by === 'Majority') return hasToGo(seen, master) ? 'PodLeaves' : undefined
   const { masterSince = seen.startedAt } = master
   const allAnswer = answersOf(seen).length === seen.sentinelReplicas
   const isUnpublished = (allAnswer && masterSince < seen.startedAt) || seen.startedAt - masterSince >= PUBLICATION_GRACE_MS
   return isUnpublished ? 'NotPublished' : undefined
+}
+
+/** One that was deleted by force may be killed any moment. */
+function hasToGo ({ startedAt, leavingSince = startedAt }: Observation, { presence }: RedisView): boolean {
+  return presence === 'Gone' || (presence === 'Leaving' && startedAt - leavingSince >= KUBE_PROXY_MS)
 }
 
 function isPrepared (seen: Observation, { master, address }: Confirmation): boolean {

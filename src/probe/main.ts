@@ -17,6 +17,7 @@ const probe = startProbe({
   leaseApi,
   log,
   watchNamespace: config.WATCH_NAMESPACE,
+  fastPath: config.FAST_PATH === 'on',
   lease: { namespace: config.POD_NAMESPACE ?? credentials.namespace, name: config.LEASE_NAME, identity: config.POD_NAME },
 })
 const server = buildServer({ registry: probe.metrics.registry, isReady: probe.isReady })

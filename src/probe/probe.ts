@@ -15,6 +15,8 @@ export interface ProbeOptions {
   readonly log: Logger
   /** Empty: all. */
   readonly watchNamespace: string
+  /** May it start failovers and handovers, not only follow them? */
+  readonly fastPath: boolean
   readonly lease: { readonly namespace: string, readonly name: string, readonly identity: string }
 }
 
@@ -25,7 +27,7 @@ export interface Probe {
   readonly stop: () => Promise<void>
 }
 
-export function startProbe ({ api, leaseApi, log, watchNamespace, lease: leaseOptions }: ProbeOptions): Probe {
+export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, lease: leaseOptions }: ProbeOptions): Probe {
   const now = () => performance.now()
   const loops = new Map<string, ClusterLoop>()
   const wakeAll = () => { for (const loop of loops.values()) loop.wake() }
@@ -37,6 +39,7 @@ export function startProbe ({ api, leaseApi, log, watchNamespace, lease: leaseOp
   })
   const inventory = startInventory({ api, log, namespace: watchNamespace, onChange })
   const shared = {
+    fastPath,
     api,
     log,
     metrics,

@@ -37,7 +37,8 @@ const EVENTS = [
 /** What a sentinel starts with; the setting is not persistent. */
 const INFO_PERIOD_MS = 10_000
 const QUICK_INFO_PERIOD_MS = 100
-const LEARN_DEADLINE_MS = 600
+/** A sentinel that has noticed that the replicas lost their master looks once a second, whatever its setting. */
+const LEARN_DEADLINE_MS = 1200
 const LEARN_PACE_MS = 20
 
 export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: SentinelLinkOptions): SentinelLink {

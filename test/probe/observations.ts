@@ -36,6 +36,7 @@ export function observation (pods: RedisView[], answers: (SentinelAnswer | undef
     lastMaster: undefined,
     vacantSince: undefined,
     asked: undefined,
+    leavingSince: undefined,
     paused: undefined,
     ...more,
   }

@@ -5,7 +5,7 @@ import { reconnectDelay } from '../../src/probe/connection.ts'
 import type { PodFacts } from '../../src/probe/inventory.ts'
 import { labelPatch } from '../../src/probe/label-patch.ts'
 import { answered, blocked, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
-import { parseFailoverAnswer, parseReplicaOffset, parseRole, parseSentinelAnswer } from '../../src/probe/replies.ts'
+import { parseFailoverAnswer, parseReplicaOffset, parseReplicas, parseRole, parseSentinelAnswer } from '../../src/probe/replies.ts'
 import { master, slaveOf } from './observations.ts'
 
 await t.test('ROLE of a master lists its replicas', async (t) => {
@@ -23,6 +23,14 @@ for (const reply of [undefined, 'OK', [], ['sentinel', ['mymaster']], ['master',
 await t.test('a sentinel in a failover names the promoted one while it still monitors the old one', async (t) => {
   const reply = ['name', 'mymaster', 'ip', '10.0.0.0', 'port', '6379', 'flags', 's_down,o_down,master,failover_in_progress', 'config-epoch', '3']
   t.strictSame(parseSentinelAnswer(['10.0.0.1', '6379'], reply), { named: '10.0.0.1', monitored: '10.0.0.0', failingOver: true, objectivelyDown: true, configEpoch: 3 })
+})
+
+await t.test('what a sentinel knows of its replicas', async (t) => {
+  const flat = (ip: string, offset: string) => ['name', `${ip}:6379`, 'ip', ip, 'slave-repl-offset', offset, 'slave-priority', '100']
+  t.strictSame(parseReplicas([flat('10.0.0.1', '42'), flat('10.0.0.2', '41')]), [
+    { address: '10.0.0.1', offset: 42, priority: 100 }, { address: '10.0.0.2', offset: 41, priority: 100 },
+  ])
+  t.strictSame(parseReplicas(null), [])
 })
 
 await t.test('a sentinel that does not know the master gives no answer', async (t) => t.equal(parseSentinelAnswer(null, []), undefined))
@@ -94,7 +102,8 @@ await t.test('reconnecting is quick at first and never slower than half a second
 
 await t.test('the environment has defaults for everything, and empty means unset', async (t) => {
   const config = parseConfig({ LOG_LEVEL: '', METRICS_PORT: '9191', HOME: '/root' })
-  t.match(config, { METRICS_PORT: 9191, WATCH_NAMESPACE: '', LOG_LEVEL: 'info', LEASE_NAME: 'sentinel-probe' })
+  t.match(config, { METRICS_PORT: 9191, WATCH_NAMESPACE: '', LOG_LEVEL: 'info', FAST_PATH: 'on', LEASE_NAME: 'sentinel-probe' })
   t.ok(Object.isFrozen(config))
   t.throws(() => parseConfig({ METRICS_PORT: 'x' }), /METRICS_PORT/)
+  t.throws(() => parseConfig({ FAST_PATH: 'no' }), /FAST_PATH/)
 })

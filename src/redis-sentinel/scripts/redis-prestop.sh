@@ -7,7 +7,9 @@ set -u
 # shellcheck source=cluster.sh
 . "${CONFIG_DIR:-/config}/cluster.sh"
 
-LIMIT=${LIMIT:-10}
+LIMIT=${LIMIT:-12}
+# The probe begins a second after the deletion, for kube-proxy's sake; the master serves its clients until then (seconds).
+PROBE_WAIT=${PROBE_WAIT:-2}
 # the output of a hook is shown nowhere, that of PID 1 is the pod's log
 HOOK_LOG=${HOOK_LOG:-/proc/1/fd/2}
 
@@ -97,10 +99,10 @@ refuse_locked() {
   done
 }
 
-# Gives the sentinel-probe 0.3 s: returns early when a handover has begun.
+# Gives the sentinel-probe its time: returns early when a handover has begun.
 let_others_begin() {
   step
-  until [ "$begun" = yes ] || [ $((clock - since)) -ge 30 ]; do
+  until [ "$begun" = yes ] || [ $((clock - since)) -ge $((PROBE_WAIT * 100)) ]; do
     sleep 0.1
     look_at_sentinels
     still_master || end_as_replica

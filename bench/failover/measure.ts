@@ -1,0 +1,93 @@
+/** One run: clients write, the master meets its end, the clients go on, everything is well again, every write is looked for. */
+import type { Cause } from './causes.ts'
+import { type Client, connect, runId, startClient, throughSentinel, throughService } from './clients.ts'
+import { gapsOf, type Run } from './figures.ts'
+import { pods, type PodSeen, sleep, type Target, until } from './target.ts'
+import type { Watches } from './watches.ts'
+
+const CLIENTS = 2
+/** Sentinels learn of their replicas every ten seconds, and right after a failover they refuse another one. */
+const REST_MS = 4000
+/** Long enough that a second, late interruption is seen. */
+const AFTER_MS = 3000
+const WARM = 500
+
+export async function measure (target: Target, watches: Watches, cause: Cause, run: number): Promise<Run> {
+  const master = await well(target)
+  await sleep(REST_MS)
+  const before = await runIdOf(target, master)
+  const name = `bench:${cause.name}:${run}`
+  const direct = Array.from({ length: CLIENTS }, (_, i) => startClient(`${name}:${i}`, throughService(target)))
+  const asking = target.sentinelPort === undefined ? [] : [startClient(`${name}:sentinel`, throughSentinel(target))]
+  const clients = [...direct, ...asking]
+  await until('all clients write', () => clients.every(({ moments }) => moments.length > WARM) || undefined)
+
+  watches.reset(master)
+  const from = performance.now()
+  const heal = await cause.inject(target, master)
+  await until('all clients write elsewhere', () => clients.every((client) => client.firstElsewhere(before, from) !== undefined) || undefined)
+  await sleep(AFTER_MS)
+  await heal()
+  await well(target)
+  const to = performance.now()
+  await Promise.all(clients.map((client) => client.stop()))
+  const seen = watches.seen()
+  const since = (moment: number | undefined) => moment === undefined ? null : (moment - from) / 1000
+  return {
+    cause: cause.name,
+    run,
+    promoted: since(seen.promoted),
+    labelled: since(seen.labelled),
+    published: since(seen.published),
+    written: latest(direct, before, from),
+    sentinelWritten: asking.length === 0 ? null : latest(asking, before, from),
+    gap: Math.max(...direct.map(({ moments }) => gapsOf(moments, from, to).longest)),
+    gaps: Math.max(...direct.map(({ moments }) => gapsOf(moments, from, to).sum)),
+    sentinelGap: asking[0] ? gapsOf(asking[0].moments, from, to).longest : null,
+    acknowledged: clients.reduce((sum, { moments }) => sum + moments.length, 0),
+    lost: await losses(target, clients),
+  }
+}
+
+/** The client that had to wait longest. */
+function latest (clients: readonly Client[], before: string, from: number): number | null {
+  const moments = clients.map((client) => client.firstElsewhere(before, from))
+  return moments.includes(undefined) ? null : (Math.max(...moments.map(Number)) - from) / 1000
+}
+
+async function losses (target: Target, clients: readonly Client[]): Promise<number> {
+  const redis = await connect(target.host, target.port, target.password, { commandTimeout: 10_000 })
+  try {
+    let lost = 0
+    for (const client of clients) lost += await client.lost(redis)
+    for (const client of clients) await client.clean(redis)
+    return lost
+  } finally {
+    redis.disconnect()
+  }
+}
+
+async function runIdOf (target: Target, { ip }: PodSeen): Promise<string> {
+  const redis = await connect(ip, 6379, target.password).catch(() => connect(target.host, target.port, target.password))
+  try {
+    return await runId(redis)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+/** All pods are ready, one has the label, and the master behind the Service has all others as linked replicas. */
+function well (target: Target): Promise<PodSeen> {
+  return until('everything is well', async () => {
+    const all = await pods(target)
+    const masters = all.filter(({ isMaster }) => isMaster)
+    if (masters.length !== 1 || all.some(({ isReady }) => !isReady)) return undefined
+    const redis = await connect(target.host, target.port, target.password)
+    try {
+      const info = await redis.info('replication')
+      return new RegExp(`connected_slaves:${all.length - 1}\\b`).test(info) && !info.includes('state=wait') ? masters[0] : undefined
+    } finally {
+      redis.disconnect()
+    }
+  }, 400)
+}

@@ -1,0 +1,77 @@
+/** What is measured: an existing Redis with Sentinel on some cluster, by the names that its operator gives. */
+import { execa } from 'execa'
+
+export interface Target {
+  /** Of kubectl and of what it starts. */
+  readonly environment: Record<string, string>
+  /** The local cluster of this project: its processes and links can be reached from this machine. */
+  readonly isLocal: boolean
+  readonly namespace: string
+  /** Label selector of the redis pods. */
+  readonly pods: string
+  /** Label and value of the master's pod, e.g. redis-role=master. */
+  readonly masterLabel: string
+  /** The Service of the master, and where it is reached from this machine. */
+  readonly service: string
+  readonly host: string
+  readonly port: number
+  /** Where a sentinel is reached from this machine, for the client that asks Sentinel; undefined: there is no such client. */
+  readonly sentinelPort: number | undefined
+  readonly masterName: string
+  /** For the rolling update. */
+  readonly statefulSets: readonly string[]
+  readonly password: string | undefined
+}
+
+export interface PodSeen {
+  readonly name: string
+  readonly uid: string
+  readonly ip: string
+  readonly node: string
+  readonly isMaster: boolean
+  readonly isReady: boolean
+}
+
+export async function kubectl (target: Target, ...args: string[]): Promise<string> {
+  const { stdout } = await execa('kubectl', ['-n', target.namespace, ...args], { env: target.environment })
+  return stdout
+}
+
+interface PodObject {
+  metadata: { name: string, uid: string, labels?: Record<string, string>, deletionTimestamp?: string }
+  spec: { nodeName?: string }
+  status: { podIP?: string, conditions?: { type: string, status: string }[] }
+}
+
+export async function pods (target: Target): Promise<PodSeen[]> {
+  const { items } = JSON.parse(await kubectl(target, 'get', 'pods', '-l', target.pods, '-o', 'json')) as { items: PodObject[] }
+  const [label = '', value] = target.masterLabel.split('=')
+  return items.map(({ metadata, spec, status }) => ({
+    name: metadata.name,
+    uid: metadata.uid,
+    ip: status.podIP ?? '',
+    node: spec.nodeName ?? '',
+    isMaster: metadata.labels?.[label] === value,
+    isReady: metadata.deletionTimestamp === undefined && status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true,
+  }))
+}
+
+/** Looks every 50 ms, up to `seconds`. */
+export async function until<T> (what: string, look: () => Promise<T | undefined> | T | undefined, seconds = 120): Promise<T> {
+  const end = Date.now() + seconds * 1000
+  let last: unknown
+  for (;;) {
+    try {
+      const found = await look()
+      if (found !== undefined) return found
+    } catch (error) {
+      last = error
+    }
+    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`, { cause: last })
+    await sleep(50)
+  }
+}
+
+export function sleep (ms: number): Promise<void> {
+  return new Promise((resolve) => { setTimeout(resolve, ms) })
+}

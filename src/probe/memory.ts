@@ -1,0 +1,29 @@
+/** What the next look has to know of this one. Pure. */
+import { MASTER_ROLE } from '../metadata/labels.ts'
+import type { Verdict } from './decide.ts'
+import { deadMaster } from './decide-failover.ts'
+import { pausedMaster } from './decide-handover.ts'
+import type { LastMaster, Memory, Observation } from './observation.ts'
+
+export const NOTHING: Memory = {
+  lastMaster: undefined, vacantSince: undefined, asked: undefined, leavingSince: undefined, paused: undefined,
+}
+
+export function whatToRemember (seen: Observation, verdict: Verdict): Memory {
+  const isSucceeded = verdict.kind === 'confirmed' && verdict.by === 'Majority' && verdict.address !== seen.asked?.address
+  return {
+    lastMaster: masterToRemember(seen, verdict) ?? seen.lastMaster,
+    vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
+    asked: isSucceeded ? undefined : seen.asked,
+    leavingSince: verdict.kind === 'confirmed' && verdict.master.presence === 'Leaving' ? seen.leavingSince ?? seen.startedAt : undefined,
+    paused: pausedMaster(seen) && seen.paused,
+  }
+}
+
+/** The master that the next promotion must succeed: the confirmed one; before there is one, the one that carries the label. */
+function masterToRemember (seen: Observation, verdict: Verdict): LastMaster | undefined {
+  if (verdict.kind === 'confirmed') return { uid: verdict.master.uid, address: verdict.address }
+  const [labelled, second] = seen.redis.filter((pod) => pod.label === MASTER_ROLE)
+  if (seen.lastMaster || !labelled || second || labelled.address === undefined) return undefined
+  return { uid: labelled.uid, address: labelled.address }
+}

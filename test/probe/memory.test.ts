@@ -1,0 +1,44 @@
+import t from 'tap'
+import { judge } from '../../src/probe/decide.ts'
+import { NOTHING, whatToRemember } from '../../src/probe/memory.ts'
+import type { Memory, Observation } from '../../src/probe/observation.ts'
+import { address, dead, lastMaster, master, names, NOW, observation, orphanOf, redis, slaveOf, unknown } from './observations.ts'
+
+const agreed = [names(0), names(0), names(0)]
+const leaving = redis(0, master, 'master', { presence: 'Leaving' })
+const replica = redis(1, slaveOf(0), 'slave')
+const paused = { uid: 'uid-0', from: NOW - 100, until: NOW + 900 }
+const asked = { address: address(0), sentinel: 'sentinel-uid-0', at: NOW - 50, answer: 'Accepted' } as const
+
+const cases: Record<string, [Observation, Partial<Memory>]> = {
+  'a confirmed master is the one that the next must succeed':
+    [observation([redis(0, master), replica], agreed), lastMaster(0)],
+  'before one is confirmed it is the one with the label':
+    [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], []), lastMaster(0)],
+  'a confirmed one is not forgotten for a label':
+    [observation([redis(0, unknown), redis(1, unknown, 'master')], [], lastMaster(0)), lastMaster(0)],
+  'since when the last master is dead':
+    [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], agreed, lastMaster(0)), { ...lastMaster(0), vacantSince: NOW }],
+  'and still is':
+    [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], agreed, { ...lastMaster(0), vacantSince: NOW - 900 }), { ...lastMaster(0), vacantSince: NOW - 900 }],
+  'a failover that was asked for is remembered until the sentinels name another one':
+    [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], agreed, { ...lastMaster(0), asked }), { ...lastMaster(0), vacantSince: NOW, asked }],
+  'and not longer':
+    [observation([redis(0, dead, 'slave'), redis(1, master, 'master')], [names(1), names(1), names(1)], { ...lastMaster(0), asked }), lastMaster(1)],
+  'since when the master\'s pod leaves':
+    [observation([leaving, replica], agreed), { ...lastMaster(0), leavingSince: NOW }],
+  'and still does':
+    [observation([leaving, replica], agreed, { leavingSince: NOW - 700 }), { ...lastMaster(0), leavingSince: NOW - 700 }],
+  'another master does not leave because the one before did':
+    [observation([redis(0, slaveOf(1), 'slave', { presence: 'Leaving' }), redis(1, master, 'master')], [names(1), names(1), names(1)], { leavingSince: NOW - 700 }), lastMaster(1)],
+  'a pause, as long as its pod says master':
+    [observation([leaving, replica], agreed, { paused, leavingSince: NOW - 700 }), { ...lastMaster(0), leavingSince: NOW - 700, paused }],
+  'and no pause of one that yielded':
+    [observation([{ ...leaving, process: slaveOf(1) }, redis(1, master, 'master')], [names(1), names(1), names(1)], { paused }), lastMaster(1)],
+}
+
+for (const [name, [seen, expected]] of Object.entries(cases)) {
+  await t.test(name, async (t) => {
+    t.strictSame(whatToRemember(seen, judge(seen)), { ...NOTHING, ...expected })
+  })
+}
