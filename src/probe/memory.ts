@@ -10,14 +10,20 @@ export const NOTHING: Memory = {
 }
 
 export function whatToRemember (seen: Observation, verdict: Verdict): Memory {
+  const lastMaster = masterToRemember(seen, verdict) ?? seen.lastMaster
   const isSucceeded = verdict.kind === 'confirmed' && verdict.by === 'Majority' && verdict.address !== seen.asked?.address
   return {
-    lastMaster: masterToRemember(seen, verdict) ?? seen.lastMaster,
+    lastMaster,
     vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
     asked: isSucceeded ? undefined : seen.asked,
-    leavingSince: verdict.kind === 'confirmed' && verdict.master.presence === 'Leaving' ? seen.leavingSince ?? seen.startedAt : undefined,
+    leavingSince: isLeaving(seen, lastMaster) ? seen.leavingSince ?? seen.startedAt : undefined,
     paused: pausedMaster(seen) && seen.paused,
   }
+}
+
+/** Said by the API server, so a look in which the process was silent changes nothing. */
+function isLeaving ({ redis }: Observation, lastMaster: LastMaster | undefined): boolean {
+  return redis.some(({ uid, presence }) => uid === lastMaster?.uid && presence === 'Leaving')
 }
 
 /** The master that the next promotion must succeed: the confirmed one; before there is one, the one that carries the label. */

@@ -82,7 +82,7 @@ export interface Memory {
   readonly vacantSince: number | undefined
   /** The last forced failover that this probe asked for. */
   readonly asked: AskedFailover | undefined
-  /** Since when every look found the confirmed master's pod leaving. */
+  /** Since when every look found the last master's pod leaving. */
   readonly leavingSince: number | undefined
   /** The master whose writes this probe has paused to hand it over. */
   readonly paused: PausedMaster | undefined

@@ -29,6 +29,8 @@ const cases: Record<string, [Observation, Partial<Memory>]> = {
     [observation([leaving, replica], agreed), { ...lastMaster(0), leavingSince: NOW }],
   'and still does':
     [observation([leaving, replica], agreed, { leavingSince: NOW - 700 }), { ...lastMaster(0), leavingSince: NOW - 700 }],
+  'and still does while its process is silent':
+    [observation([{ ...leaving, process: unknown }, replica], agreed, { ...lastMaster(0), leavingSince: NOW - 700 }), { ...lastMaster(0), leavingSince: NOW - 700 }],
   'another master does not leave because the one before did':
     [observation([redis(0, slaveOf(1), 'slave', { presence: 'Leaving' }), redis(1, master, 'master')], [names(1), names(1), names(1)], { leavingSince: NOW - 700 }), lastMaster(1)],
   'a pause, as long as its pod says master':
