@@ -71,15 +71,17 @@ faults: dist/probe/main.js ## 35 faults against real processes, with a table of 
 
 # What depends on the version: the answers that the scripts read, the files that the servers write.
 VERSIONED := test/lab/{bootstrap,handover,restart,secure}.test.ts
+VERSIONED_FAULTS := 2,3,4,5,7,14,15,21,30,34
 
 .PHONY: versions
-versions: dist/probe/main.js ## the lab with every redis and Valkey that packages give
+versions: dist/probe/main.js ## the lab and ten faults with every redis and Valkey that packages give
 	@local/redis-versions
 	@mkdir -p faults-logs; failed=; for dir in $$(local/redis-versions --dirs); do \
 	  name=$$(basename $$(dirname $$dir)); \
-	  if REDIS_BIN_DIR=$$dir $(OWN_NETWORK) npx tap --disable-coverage --jobs=2 --timeout=300 --reporter=terse $(VERSIONED) >faults-logs/lab-$$name.log 2>&1; \
-	  then echo "$$name: ok, $$(grep -o 'pass: [0-9]*' faults-logs/lab-$$name.log | tail -n 1)"; \
-	  else echo "$$name: FAILED, see faults-logs/lab-$$name.log"; failed=1; fi; done; [ -z "$$failed" ]
+	  if REDIS_BIN_DIR=$$dir $(OWN_NETWORK) npx tap --disable-coverage --jobs=2 --timeout=300 --reporter=terse $(VERSIONED) >faults-logs/lab-$$name.log 2>&1 && \
+	    REDIS_BIN_DIR=$$dir $(OWN_NETWORK) npx tsx test/lab/faults/main.ts --only $(VERSIONED_FAULTS) --jobs 2 >faults-logs/faults-$$name.log 2>&1; \
+	  then echo "$$name: ok, $$(grep -o 'pass: [0-9]*' faults-logs/lab-$$name.log | tail -n 1), faults $(VERSIONED_FAULTS)"; \
+	  else echo "$$name: FAILED, see faults-logs/*-$$name.log"; failed=1; fi; done; [ -z "$$failed" ]
 
 .PHONY: chaos
 chaos: dist/probe/main.js ## random faults under load: SEED= MINUTES= SIZE= SENTINELS=

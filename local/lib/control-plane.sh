@@ -58,6 +58,7 @@ proxy_config() { # FILE HOSTNAME IP
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: iptables
+iptables: {minSyncPeriod: ${ROL_PROXY_MIN_SYNC:-1s}}
 hostnameOverride: $2
 bindAddress: $3
 clientConnection: {kubeconfig: $PKI/kube-proxy.kubeconfig}

@@ -9,10 +9,10 @@ export const ALL = [0, 1, 2]
 
 interface Tap { readonly teardown: (stop: () => unknown) => void }
 
-export async function startCluster (t: Tap, times: Times): Promise<{ lab: Lab, probe: ProbeProcess }> {
+export async function startCluster (t: Tap, times: Times, env: NodeJS.ProcessEnv = {}): Promise<{ lab: Lab, probe: ProbeProcess }> {
   const lab = await startLab({ times })
   t.teardown(lab.stop)
-  const probe = startProbeProcess(lab)
+  const probe = startProbeProcess(lab, 'probe-0', env)
   t.teardown(probe.stop)
   startMembers(lab)
   await until('everybody knows everybody', () => agree(lab, 0))

@@ -69,3 +69,10 @@ await t.test('a hung sentinel does not keep the next one from being asked', asyn
   t.comment(`labelled ${(performance.now() - killedAt).toFixed(0)} ms after the death`)
   t.strictSame(probe.logs.filter(({ msg }) => msg === 'failover asked for').map(({ sentinel, answer }) => [sentinel, answer]), [[sentinelPod(1), 'Accepted']])
 })
+
+await t.test('with FAST_PATH=off it begins nothing and follows what the sentinels do', async (t) => {
+  const { lab, probe } = await startCluster(t, { downAfterMilliseconds: 1000, failoverTimeout: 3000 }, { FAST_PATH: 'off' })
+  lab.signal(redisPod(0), 'SIGKILL')
+  await until('another one is labelled', () => masterLabel(lab) > 0, 20_000)
+  t.strictSame(probe.logs.filter(({ msg }) => msg === 'failover asked for'), [])
+})

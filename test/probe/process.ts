@@ -19,7 +19,7 @@ export interface ProbeProcess {
 
 const MAIN = fileURLToPath(new URL('../../src/probe/main.ts', import.meta.url))
 
-export function startProbeProcess (lab: Pick<Lab, 'api' | 'folder'>, name = 'probe-0'): ProbeProcess {
+export function startProbeProcess (lab: Pick<Lab, 'api' | 'folder'>, name = 'probe-0', more: NodeJS.ProcessEnv = {}): ProbeProcess {
   const kubeconfig = join(lab.folder, 'kubeconfig')
   writeFileSync(kubeconfig, JSON.stringify({
     'current-context': 'fake',
@@ -27,7 +27,7 @@ export function startProbeProcess (lab: Pick<Lab, 'api' | 'folder'>, name = 'pro
     clusters: [{ name: 'fake', cluster: { server: lab.api.url() } }],
     users: [{ name: 'fake', user: { token: 'secret-token' } }],
   }))
-  const env = { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, METRICS_PORT: '0', POD_NAME: name, LOG_LEVEL: 'debug' }
+  const env = { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, METRICS_PORT: '0', POD_NAME: name, LOG_LEVEL: 'debug', ...more }
   const child = spawn(process.execPath, ['--import', 'tsx', MAIN], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   const logs: Record<string, unknown>[] = []
   let rest = ''
