@@ -100,7 +100,7 @@ async function runStep ({ number, lab, plane, random, master, labels }: StepInpu
   const healMs = Math.round(performance.now() - from)
   if (heal !== undefined) await goOn(writers).catch((error: unknown) => { violations.push(`no writes after it: ${String(error)}`) })
   await Promise.all(writers.map((writer) => writer.stop()))
-  const lost = heal === undefined ? -1 : await losses(lab, writers)
+  const lost = heal === undefined ? -1 : await losses(lab, writers).catch((error: unknown) => { violations.push(String(error)); return -1 })
   const mayLose = chosen.some((trouble) => trouble.mayLose)
   if (lost !== 0 && !mayLose) violations.push(`${lost} acknowledged writes are lost`)
   violations.push(...labels.take())

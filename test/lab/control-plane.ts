@@ -130,6 +130,16 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     await lab.publish(configuration)
   }
 
+  /** A pod that was not created anew for long has its address still. */
+  function freeAddress (): string {
+    let address: string
+    do {
+      moves += 1
+      address = lab.network.address(NEW_PODS + moves % 20 + 20 * place)
+    } while (lab.pods().some((pod) => pod.ip() === address))
+    return address
+  }
+
   async function repeat (everyMs: number, task: () => Promise<void>): Promise<void> {
     while (!order.closed) {
       await task()
@@ -208,9 +218,8 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
       uids.delete(pod.name)
       terminated.delete(pod.name)
       if (stay) return
-      moves += 1
       await sleep(awayMs)
-      await pod.moveTo(lab.network.address(NEW_PODS + moves % 20 + 20 * place))
+      await pod.moveTo(freeAddress())
       await start(pod)
     },
     /** A Service that somebody deleted is created anew by the hook, with another address. */
