@@ -34,10 +34,11 @@ export interface Confirmation {
 /** From a promotion until the last sentinel publishes it: 2.7 s at the most in the lab, without a stall of the machine. */
 export const PUBLICATION_GRACE_MS = 3000
 /**
- * kube-proxy applies changes at most once a second (kubernetes-lab.md), and the deletion is one: a label that is written sooner waits
- * for the rest of that second, without a master, while the leaving one still serves its clients. redis-prestop.sh waits longer.
+ * kube-proxy applies changes at most once a second (kubernetes-lab.md). The deletion is one, and in a rolling update there was another
+ * one just before: the two take up to two seconds. A label that is written sooner waits for the rest of them, without a master, while
+ * the leaving one could still serve its clients. redis-prestop.sh waits longer.
  */
-const KUBE_PROXY_MS = 1150
+const KUBE_PROXY_MS = 2200
 /** Until then every replica has all, and the sentinel accepts; the pause is longer than that. */
 const ATTEMPTS_MS = 2000
 /** After a handover that did not happen: time for redis-prestop.sh, and for what was in the way. */

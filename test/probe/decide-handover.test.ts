@@ -6,7 +6,7 @@ import type { Observation, Process, RedisView } from '../../src/probe/observatio
 import { address, dead, lastMaster, lines, master, names, NOW, observation as observed, orphanOf, redis, sentinel, slaveOf, unknown } from './observations.ts'
 
 /** A pod that leaves does so for longer than kube-proxy takes. */
-const observation: typeof observed = (pods, answers, more = {}) => observed(pods, answers, { leavingSince: NOW - 1200, ...more })
+const observation: typeof observed = (pods, answers, more = {}) => observed(pods, answers, { leavingSince: NOW - 2200, ...more })
 const agreed = [names(0), names(0), names(0)]
 const leaving = redis(0, master, 'master', { presence: 'Leaving' })
 const replicas = [redis(1, slaveOf(0), 'slave'), redis(2, slaveOf(0), 'slave')]
@@ -24,7 +24,7 @@ const cases: Record<string, [Observation, string[]]> = {
   'a master whose pod is being deleted: its writes are paused':
     [observation([leaving, ...replicas], agreed), ['pause redis-0 PodLeaves']],
   'one whose deletion kube-proxy may not have applied yet serves on for a moment':
-    [observation([leaving, ...replicas], agreed, { leavingSince: NOW - 1100 }), []],
+    [observation([leaving, ...replicas], agreed, { leavingSince: NOW - 2100 }), []],
   'one that was seen leaving for the first time as well':
     [observation([leaving, ...replicas], agreed, { leavingSince: undefined }), []],
   'one that was deleted by force and still runs as well':

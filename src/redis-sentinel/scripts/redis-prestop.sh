@@ -7,9 +7,9 @@ set -u
 # shellcheck source=cluster.sh
 . "${CONFIG_DIR:-/config}/cluster.sh"
 
-LIMIT=${LIMIT:-12}
-# The probe begins a second after the deletion, for kube-proxy's sake; the master serves its clients until then (seconds).
-PROBE_WAIT=${PROBE_WAIT:-2}
+LIMIT=${LIMIT:-13}
+# The probe begins two seconds after the deletion, for kube-proxy's sake; the master serves its clients until then (seconds).
+PROBE_WAIT=${PROBE_WAIT:-3}
 # the output of a hook is shown nowhere, that of PID 1 is the pod's log
 HOOK_LOG=${HOOK_LOG:-/proc/1/fd/2}
 
