@@ -28,6 +28,7 @@ export interface PodFacts extends Stored {
   readonly component: Component
   readonly ordinal: number
   readonly ip: string | undefined
+  readonly node: string | undefined
   readonly presence: Presence
   readonly label: string | undefined
   readonly hasAnnotations: boolean
@@ -153,6 +154,7 @@ function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFa
 }
 
 interface PodObject extends KubeObject {
+  readonly spec?: { readonly nodeName?: string }
   readonly status?: {
     readonly podIP?: string
     readonly phase?: string
@@ -174,6 +176,7 @@ function trimPod (object: PodObject): PodFacts | undefined {
     component,
     ordinal,
     ip: object.status?.podIP,
+    node: object.spec?.nodeName,
     presence: deletionTimestamp === undefined ? 'Present' : 'Leaving',
     label: labels[ROLE_LABEL],
     hasAnnotations: annotations !== undefined,

@@ -5,6 +5,7 @@ import { type ApiClient, hasStatus } from './api-client.ts'
 import type { Action } from './decide.ts'
 import type { Failover } from './decide-failover.ts'
 import type { HandoverStep } from './decide-handover.ts'
+import { publishEndpoint } from './endpoints.ts'
 import type { EventReason, PublishEvent, Subject } from './events.ts'
 import type { ClusterView, Inventory } from './inventory.ts'
 import { labelPatch } from './label-patch.ts'
@@ -69,6 +70,7 @@ async function writeLabel (action: Labelling, target: Target, deps: PerformDeps)
   const facts = target.view.pods.find((candidate) => candidate.uid === uid)
   if (!facts) return false
   const fields = { namespace: facts.namespace, pod, role, reason }
+  if (role === MASTER_ROLE) await publishEndpoint(api, target.subject.name, facts, deps.mayAct).catch((err: unknown) => log.debug({ ...fields, err }, 'slice not written'))
   try {
     const answer = await api.request<KubeObject>('PATCH', `/api/v1/namespaces/${facts.namespace}/pods/${pod}`, {
       body: labelPatch(facts, role, rfc3339(date())),

@@ -75,7 +75,7 @@ await t.test('master since the first of an unbroken series of answers', async (t
 })
 
 const pod: PodFacts = {
-  namespace: 'ns', name: 'a-redis-0', uid: 'u', resourceVersion: '7', cluster: 'a', component: 'redis', ordinal: 0, ip: undefined, presence: 'Present', label: 'slave', hasAnnotations: true, ended: false,
+  namespace: 'ns', name: 'a-redis-0', uid: 'u', resourceVersion: '7', cluster: 'a', component: 'redis', ordinal: 0, ip: undefined, node: undefined, presence: 'Present', label: 'slave', hasAnnotations: true, ended: false,
 }
 
 await t.test('a label is replaced only on the same pod and only where the old value still stands', async (t) => {
