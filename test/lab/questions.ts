@@ -5,6 +5,8 @@ export const REDIS_PORT = 6379
 export const SENTINEL_PORT = 26_379
 export const MASTER_NAME = 'mymaster'
 
+const ASK_MS = 20_000
+
 export type Fields = Readonly<Record<string, string>>
 
 /** No retries and no queue: an error is an answer too. */
@@ -29,10 +31,20 @@ export function connection (host: string, port: number, options: Pick<RedisOptio
 export async function ask (host: string, port: number, command: string, ...args: readonly (string | number)[]): Promise<unknown> {
   const redis = connection(host, port)
   try {
-    await redis.connect()
-    return await redis.call(command, ...args)
+    return await within(ASK_MS, `${host} did not answer ${command}`, redis.connect().then(() => redis.call(command, ...args)))
   } finally {
     redis.disconnect()
+  }
+}
+
+/** A chaos run once waited for ever after half an hour, with no timer and no connection left: never again without a word. */
+async function within<T> (ms: number, what: string, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const deadline = new Promise<never>((_, reject) => { timer = setTimeout(() => reject(new Error(what)), ms) })
+  try {
+    return await Promise.race([answer, deadline])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
