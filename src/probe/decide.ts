@@ -9,6 +9,7 @@
  *     handover    the master's pod is being deleted, ...               CLIENT PAUSE, SENTINEL FAILOVER, see decide-handover.ts
  *     scripts     a script blocks the master                                SCRIPT KILL
  *     demotions   a second master while the majority's one is alive        REPLICAOF + CLIENT KILL
+ *     qualifying  a replica that is synchronized, and still has the priority of old data    CONFIG SET replica-priority
  *     repointing  replicas that follow somebody else                       REPLICAOF
  *     labelling   new label first when the old master cannot write, else old label first
  *     succession  nobody is master, for the last one is proven dead         SENTINEL FAILOVER, see decide-failover.ts
@@ -16,7 +17,7 @@
 import { MASTER_ROLE, REPLICA_ROLE, type Role } from '../metadata/labels.ts'
 import { type Failover, succession } from './decide-failover.ts'
 import { type Confirmation, handover, type HandoverStep, PUBLICATION_GRACE_MS } from './decide-handover.ts'
-import { answersOf, namedByMajority, type Observation, type RedisView } from './observation.ts'
+import { answersOf, namedByMajority, type Observation, type RedisView, USUAL_PRIORITY } from './observation.ts'
 
 export type Verdict =
   | { readonly kind: 'confirmed' } & Confirmation
@@ -31,6 +32,7 @@ export type Action =
   }
   | { readonly kind: 'demote', readonly pod: RedisView, readonly master: string, readonly reason: 'NotNamedByMajority' }
   | { readonly kind: 'follow', readonly pod: RedisView, readonly master: string, readonly reason: 'FollowsAnotherMaster' }
+  | { readonly kind: 'qualify', readonly pod: RedisView, readonly reason: 'Synchronized' }
   | { readonly kind: 'unblock', readonly pod: RedisView, readonly master: string, readonly reason: 'BlockedByScript' }
   | Failover
   | HandoverStep
@@ -40,7 +42,7 @@ export function decide (seen: Observation, verdict: Verdict = judge(seen)): read
   // nobody is demoted, pointed elsewhere or labelled while a master changes by plan
   if (steps) return steps
   if (verdict.kind === 'waiting') return [...scripts(seen), ...labellingWithoutMaster(seen), ...failovers(seen)]
-  return [...demotions(seen, verdict), ...repointing(seen, verdict), ...labelling(seen, verdict)]
+  return [...demotions(seen, verdict), ...repointing(seen, verdict), ...qualifying(seen, verdict), ...labelling(seen, verdict)]
 }
 
 export function judge (seen: Observation): Verdict {
@@ -123,6 +125,17 @@ function repointing (seen: Observation, { by, address }: Confirmed): Action[] {
     const mayRepoint = by === 'Majority' ? undisputed : cannotWrite(seen, pod.process.master)
     return mayRepoint ? [{ kind: 'follow', pod, master: address, reason: 'FollowsAnotherMaster' } as const] : []
   })
+}
+
+/**
+ * Sentinels prefer a lower replica-priority to more data. redis-ready.sh sets it as well, some seconds later: too late when the
+ * master dies in between, for then one with less data is promoted.
+ */
+function qualifying (seen: Observation, { address }: Confirmed): Action[] {
+  return seen.redis
+    .filter(({ process, priority }) => process.kind === 'slave' && process.master === address && process.link === 'connected' &&
+      priority !== undefined && priority !== USUAL_PRIORITY)
+    .map((pod) => ({ kind: 'qualify', pod, reason: 'Synchronized' }))
 }
 
 /** At no instant do two pods that may be writable carry the master label. */

@@ -151,6 +151,7 @@ function redisView (pod: PodFacts, address: string | undefined, link: RedisLink 
     process: processOf(pod, link, startedAt),
     masterSince: state?.masterSince,
     followed: state?.followed,
+    priority: state?.priority,
   }
 }
 

@@ -43,7 +43,7 @@ export function createMetrics ({ reports, isActive }: MetricsOptions) {
     }),
     commands: new Counter({
       name: 'sentinel_probe_commands_total',
-      help: 'Commands that changed a redis, by command (demote, follow, unblock, pause, yield, resume) and result (ok, error).',
+      help: 'Commands that changed a redis, by command (demote, follow, qualify, unblock, pause, yield, resume) and result (ok, error).',
       labelNames: ['command', 'result'] as const,
       registers,
     }),

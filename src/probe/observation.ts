@@ -7,13 +7,16 @@
 export type Process =
   | { readonly kind: 'master', readonly offset: number, readonly replicas: readonly ReplicaLink[] }
   /** The offset is what it has of the stream; final while the link is down. */
-  | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number }
+  | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number, readonly priority?: number | undefined }
   /** Proven: nothing listens on the pod's own IP, the kubelet reports the container ended, or the pod has no IP yet. */
   | { readonly kind: 'dead', readonly cause: 'ConnectionRefused' | 'ContainerTerminated' | 'NotStarted' }
   /** A script runs for longer than busy-reply-threshold: it answers nothing else, and writes when the script ends. */
   | { readonly kind: 'busy' }
   /** No answer in time. Proves nothing: it may be writable (design 5.4). */
   | { readonly kind: 'unknown' }
+
+/** The replica-priority of all that are synchronized. redis-start.sh sets another one, which tells how old the data is. */
+export const USUAL_PRIORITY = 100
 
 export interface ReplicaLink {
   readonly address: string
@@ -39,6 +42,8 @@ export interface RedisView {
   readonly masterSince: number | undefined
   /** The master whose stream this process was last seen connected to; forgotten when the process dies. */
   readonly followed: string | undefined
+  /** Its replica-priority, when it was seen; sentinels look at it before they look at the offset. */
+  readonly priority: number | undefined
 }
 
 export interface SentinelAnswer {

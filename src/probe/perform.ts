@@ -135,6 +135,7 @@ async function carryOut (action: Command, link: RedisLink, target: Target, deps:
     case 'yield': return link.demote(action.master)
     case 'follow': return link.follow(action.master)
     case 'unblock': return link.unblock()
+    case 'qualify': return link.qualify()
     case 'pause': return pause(action.pod.uid, link, PAUSE_MS, target, deps)
     case 'resume':
       await link.resume()
@@ -157,6 +158,7 @@ function eventOf (action: Command): [EventReason, string] | undefined {
     case 'follow': return ['ReplicaRepointed', `pod ${pod} follows the new master ${action.master}`]
     case 'unblock': return ['ScriptKilled', `a script that blocked the master ${pod} was ended`]
     case 'yield': return ['HandedOver', `pod ${pod} has handed over to ${action.master}, with all writes`]
+    case 'qualify':
     case 'pause':
     case 'resume': return undefined
   }

@@ -5,12 +5,15 @@ export interface ProcessState {
   readonly process: Process
   readonly masterSince: number | undefined
   readonly followed: string | undefined
+  readonly priority: number | undefined
   /** When the present, unbroken series of refused connections began. */
   readonly refusedSince: number | undefined
 }
 
 export const UNKNOWN: Process = { kind: 'unknown' }
-export const UNSEEN: ProcessState = { process: UNKNOWN, masterSince: undefined, followed: undefined, refusedSince: undefined }
+export const UNSEEN: ProcessState = {
+  process: UNKNOWN, masterSince: undefined, followed: undefined, priority: undefined, refusedSince: undefined,
+}
 
 /** Refused once may be a listener that is being replaced; twice, this far apart, nobody listens. */
 const PROOF_OF_DEATH_MS = 20
@@ -20,6 +23,7 @@ export function answered (state: ProcessState, role: Process, now: number): Proc
     process: role,
     masterSince: role.kind === 'master' ? state.masterSince ?? now : undefined,
     followed: role.kind === 'slave' && role.link === 'connected' ? role.master : state.followed,
+    priority: role.kind === 'slave' ? role.priority ?? state.priority : state.priority,
     refusedSince: undefined,
   }
 }
@@ -37,5 +41,5 @@ export function blocked (state: ProcessState): ProcessState {
 export function refused (state: ProcessState, now: number): ProcessState {
   const refusedSince = state.refusedSince ?? now
   if (now - refusedSince < PROOF_OF_DEATH_MS) return { ...state, process: UNKNOWN, refusedSince }
-  return { process: { kind: 'dead', cause: 'ConnectionRefused' }, masterSince: undefined, followed: undefined, refusedSince }
+  return { process: { kind: 'dead', cause: 'ConnectionRefused' }, masterSince: undefined, followed: undefined, priority: undefined, refusedSince }
 }

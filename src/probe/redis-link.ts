@@ -1,8 +1,8 @@
 /** The probe's line to one redis process: ask ROLE, remember what it was, demote it or point it at a master. */
 import { type Connection, type Endpoint, openConnection } from './connection.ts'
-import type { Process } from './observation.ts'
+import { type Process, USUAL_PRIORITY } from './observation.ts'
 import { answered, blocked, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
-import { parseReplicaOffset, parseRole } from './replies.ts'
+import { parseReplicaInfo, parseRole } from './replies.ts'
 
 export interface RedisLink {
   readonly state: () => ProcessState
@@ -21,6 +21,8 @@ export interface RedisLink {
   /** Writes wait for this long, reads go on. A longer pause that is in force stays. */
   readonly pause: (ms: number) => Promise<void>
   readonly resume: () => Promise<void>
+  /** Sets the usual replica-priority. */
+  readonly qualify: () => Promise<void>
   /** The pod is gone: its connection is good as long as it stands, but its address may be another pod's at the next one. */
   readonly retire: () => void
   readonly close: () => void
@@ -86,14 +88,20 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
-    ...commandsOf(connection),
+    ...commandsOf(connection, () => { state = { ...state, priority: USUAL_PRIORITY } }),
     retire: () => { retired = true },
     close: connection.close,
   }
 }
 
-function commandsOf ({ call }: Connection): Pick<RedisLink, 'follow' | 'demote' | 'unblock' | 'pause' | 'resume'> {
+type Commands = Pick<RedisLink, 'follow' | 'demote' | 'qualify' | 'unblock' | 'pause' | 'resume'>
+
+function commandsOf ({ call }: Connection, onQualified: () => void): Commands {
   return {
+    qualify: async () => {
+      await call((client) => client.config('SET', 'replica-priority', USUAL_PRIORITY))
+      onQualified()
+    },
     follow: async (master) => { await call((client) => client.replicaof(master, REDIS_PORT)) },
     demote: async (master) => { await call((client) => demote(client, master)) },
     unblock: async () => { await call(endScript) },
@@ -105,7 +113,7 @@ function commandsOf ({ call }: Connection): Pick<RedisLink, 'follow' | 'demote' 
 async function readRole (connection: Connection): Promise<Process | undefined> {
   const role = parseRole(await connection.call((client) => client.role() as Promise<unknown>))
   if (role?.kind !== 'slave' || role.link === 'connected') return role
-  return { ...role, offset: parseReplicaOffset(await connection.call((client) => client.info('replication'))) }
+  return { ...role, ...parseReplicaInfo(await connection.call((client) => client.info('replication'))) }
 }
 
 /** REPLICAOF alone leaves the clients connected to a master that is none any more (sentinel does the same in its own MULTI). */

@@ -20,9 +20,11 @@ function parseReplica (entry: unknown): ReplicaLink[] {
   return typeof address === 'string' ? [{ address, offset: Number(offset) }] : []
 }
 
-/** While the link is down ROLE says -1, and only INFO replication knows how much the replica has. */
-export function parseReplicaOffset (info: string): number {
-  return Number(/^slave_repl_offset:(\d+)/m.exec(info)?.[1] ?? -1)
+/** While the link is down ROLE says -1, and only INFO replication knows how much the replica has, and its replica-priority. */
+export function parseReplicaInfo (info: string): { offset: number, priority: number | undefined } {
+  const field = (name: string) => new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1]
+  const priority = field('slave_priority')
+  return { offset: Number(field('slave_repl_offset') ?? -1), priority: priority === undefined ? undefined : Number(priority) }
 }
 
 /** The reply to SENTINEL FAILOVER, or its error. */

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
 import { createLab, type Lab } from './lab.ts'
 import { troubles, type Trouble } from './troubles.ts'
-import { sleep, until } from './questions.ts'
+import { sleep, until, within } from './questions.ts'
 import { randomFrom } from './random.ts'
 import { startWriter, type Writer } from './writer.ts'
 
@@ -28,6 +28,8 @@ const WRITERS = ['a', 'b', 'c'] as const
 const PACE_MS = 4
 const HEAL_SECONDS = 120
 const LOOK_MS = 50
+/** Longer than any of them takes. */
+const TROUBLE_MS = 180_000
 
 interface Step {
   readonly step: number
@@ -93,7 +95,7 @@ async function runStep ({ number, lab, plane, random, master, labels }: StepInpu
   const context = { lab, plane, random, master: () => master }
   await Promise.all(chosen.map(async (trouble, i) => {
     await sleep(i * random() * 2000)
-    await trouble.make(context)
+    await within(TROUBLE_MS, `'${trouble.name}' does not end`, trouble.make(context))
   }))
   const from = performance.now()
   const heal = await plane.healed(HEAL_SECONDS).catch((error: unknown) => { violations.push(`not healed: ${String(error)}`) })

@@ -53,6 +53,19 @@ t.test('a restarted replica tells the sentinels how old its data is until it is 
   }
 })
 
+t.test('a replica that was synchronized just before the master died tells by its offset, not by the age of its data', async (t) => {
+  const lab = await withKey(t)
+  const { slave_repl_offset: before } = await info(lab.redis[1] ?? '')
+  await lab.kill('redis', 1)
+  await lab.start('redis', 1)
+  await until('it is synchronized', async () => Number((await info(lab.redis[1] ?? ''))['slave_repl_offset']) >= Number(before) || undefined)
+  t.not((await info(lab.redis[1] ?? ''))['slave_priority'], '100', 'nobody has looked yet')
+  await lab.kill('redis', 0)
+  await until('the link is down', async () => (await info(lab.redis[1] ?? ''))['master_link_status'] === 'down' || undefined)
+  await lab.script('redis-ready.sh', 1)
+  t.match(await info(lab.redis[1] ?? ''), { slave_priority: '100' })
+})
+
 t.test('a redis goes on under the new address of its Service', async (t) => {
   const lab = await labFor(t)
   await lab.startAll()

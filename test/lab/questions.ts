@@ -38,7 +38,7 @@ export async function ask (host: string, port: number, command: string, ...args:
 }
 
 /** A chaos run once waited for ever after half an hour, with no timer and no connection left: never again without a word. */
-async function within<T> (ms: number, what: string, answer: Promise<T>): Promise<T> {
+export async function within<T> (ms: number, what: string, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => reject(new Error(what)), ms) })
   try {

@@ -2,7 +2,7 @@
 import type { ControlPlane } from './control-plane.ts'
 import type { Lab } from './lab.ts'
 import type { Kind, Pod } from './pod.ts'
-import { ask, connection, REDIS_PORT, sleep } from './questions.ts'
+import { ask, connection, REDIS_PORT, sleep, within } from './questions.ts'
 import { shuffled } from './random.ts'
 
 interface Context {
@@ -107,7 +107,7 @@ async function rogue (context: Context): Promise<void> {
 
 async function endlessScript (context: Context): Promise<void> {
   const redis = connection(context.lab.redis[context.master()] ?? '', REDIS_PORT, { commandTimeout: 60_000 })
-  await redis.connect()
+  await within(10_000, 'no connection for the endless script', redis.connect())
   redis.eval('while true do end', 0).catch(() => {}).finally(() => redis.disconnect())
   await sleep(5000)
 }

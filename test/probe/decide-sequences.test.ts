@@ -124,7 +124,7 @@ function command (world: World, pod: Pod, action: Exclude<Action, { kind: 'label
   } else if (action.kind === 'resume') {
     pod.pausedUntil = 0
     world.memory = { ...world.memory, paused: undefined }
-  } else if (action.kind !== 'unblock') Object.assign(pod, { role: 'slave', master: action.master, pausedUntil: 0 })
+  } else if (action.kind !== 'unblock' && action.kind !== 'qualify') Object.assign(pod, { role: 'slave', master: action.master, pausedUntil: 0 })
 }
 
 /** Runs a history; `check` sees the world before and after each action that was carried out. */

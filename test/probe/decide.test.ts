@@ -94,8 +94,12 @@ const cases: Record<string, [Observation, string[]]> = {
     [observation([redis(0, master, 'master'), redis(1, master, 'slave', promoted)], [names(1, { failingOver: true, monitored: address(0) }), names(1), names(1)]),
       ['demote redis-0 10.0.0.1 NotNamedByMajority', 'redis-0 slave MasterReplaced', 'redis-1 master MajorityNamesIt']],
 
+  'a replica that is synchronized, and has the priority of its old data: its offset tells from now on':
+    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave', { priority: 2_000_000_000 }), redis(2, slaveOf(0), 'slave', { priority: 100 })], agreed), ['qualify redis-1 Synchronized']],
   'a replica that follows nobody\'s choice is pointed at the master':
     [observation([redis(0, master, 'master'), redis(1, slaveOf(5), 'slave')], agreed), ['follow redis-1 10.0.0.0 FollowsAnotherMaster']],
+  'one that is not synchronized keeps it':
+    [observation([redis(0, master, 'master'), redis(1, { ...slaveOf(0), link: 'sync' } as never, 'slave', { priority: 0 })], agreed), []],
   'a replica is never pulled back while a sentinel is ahead of the majority':
     [observation([redis(0, master, 'master'), redis(1, slaveOf(2), 'slave')], [names(2), names(0), names(0)]), []],
   'a replica is never pulled back while a failover is under way':

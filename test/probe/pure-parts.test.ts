@@ -5,7 +5,7 @@ import { reconnectDelay } from '../../src/probe/connection.ts'
 import type { PodFacts } from '../../src/probe/inventory.ts'
 import { labelPatch } from '../../src/probe/label-patch.ts'
 import { answered, blocked, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
-import { parseFailoverAnswer, parseReplicaOffset, parseReplicas, parseRole, parseSentinelAnswer } from '../../src/probe/replies.ts'
+import { parseFailoverAnswer, parseReplicaInfo, parseReplicas, parseRole, parseSentinelAnswer } from '../../src/probe/replies.ts'
 import { master, slaveOf } from './observations.ts'
 
 await t.test('ROLE of a master lists its replicas', async (t) => {
@@ -36,8 +36,9 @@ await t.test('what a sentinel knows of its replicas', async (t) => {
 await t.test('a sentinel that does not know the master gives no answer', async (t) => t.equal(parseSentinelAnswer(null, []), undefined))
 
 await t.test('a replica without a link has the offset that INFO knows', async (t) => {
-  t.equal(parseReplicaOffset('# Replication\r\nrole:slave\r\nslave_read_repl_offset:9\r\nslave_repl_offset:42\r\nmaster_repl_offset:7\r\n'), 42)
-  t.equal(parseReplicaOffset('role:master'), -1)
+  const info = '# Replication\r\nrole:slave\r\nslave_read_repl_offset:9\r\nslave_repl_offset:42\r\nslave_priority:7\r\nmaster_repl_offset:7\r\n'
+  t.strictSame(parseReplicaInfo(info), { offset: 42, priority: 7 })
+  t.strictSame(parseReplicaInfo('role:master'), { offset: -1, priority: undefined })
 })
 
 await t.test('a failover that was not clearly refused may have been accepted', async (t) => {

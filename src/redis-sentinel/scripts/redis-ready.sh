@@ -33,9 +33,11 @@ judge() {
   [ "$loading" = 0 ] || refuse 'redis is loading its data'
   [ "$disk" = ok ] || refuse 'redis cannot write to its disk'
   [ "$role" = slave ] || exit 0
-  if [ "$link" = up ]; then
-    # redis-start.sh has told the sentinels how old its data was
+  # redis-start.sh has told the sentinels how old its data was; once it was in a stream its offset tells, also when the master is gone
+  if [ "$link" = up ] || [ "$offset" -gt 1 ]; then
     [ "$priority" = 100 ] || local_redis CONFIG SET replica-priority 100 >/dev/null
+  fi
+  if [ "$link" = up ]; then
     [ -e "$DATA_DIR/.synced" ] || : >"$DATA_DIR/.synced"
   fi
   [ -e "$DATA_DIR/.synced" ] || refuse "not yet synchronized with the master $master_host"
