@@ -57,8 +57,8 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
     const done = await act(actions, seenView, seenView.facts)
     alarm(seen, verdict, seenView.facts)
     pace.acted(actions.length === 0 && verdict.kind === 'confirmed' && isQuiet(seen), done, startedAt)
-    // clients wait for the next step of a handover
-    if (done && actions.some(({ kind }) => kind === 'pause' || kind === 'yield')) return 0
+    // clients wait for the next step of a handover; the standby has none
+    if (done && options.mayAct() && actions.some(({ kind }) => kind === 'pause' || kind === 'yield')) return 0
     return pace.delay(now() - startedAt, seenView.facts)
   }
 
