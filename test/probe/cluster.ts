@@ -15,7 +15,7 @@ export async function startCluster (t: Tap, times: Times, env: NodeJS.ProcessEnv
   const probe = startProbeProcess(lab, 'probe-0', env)
   t.teardown(probe.stop)
   startMembers(lab)
-  await until('everybody knows everybody', () => agree(lab, 0))
+  await until('everybody knows everybody', () => agree(lab, 0)).catch(async (error: unknown) => { throw new Error(await whatIs(lab), { cause: error }) })
   await inStream(lab, 0)
   await until('the first master is labelled', () => masterLabel(lab) === 0)
   return { lab, probe }
@@ -24,6 +24,13 @@ export async function startCluster (t: Tap, times: Times, env: NodeJS.ProcessEnv
 /** All sentinels name it and know all members. */
 export async function agree (lab: Lab, master: number): Promise<boolean> {
   return (await Promise.all(ALL.map((n) => knows(lab, n, master)))).every(Boolean)
+}
+
+/** What everybody says, for a failure that nobody can look at any more. */
+async function whatIs (lab: Lab): Promise<string> {
+  const ask = (pod: string, ...words: [string, ...string[]]) => lab.command(pod, ...words).catch((error: unknown) => String(error))
+  const answers = ALL.flatMap((n) => [ask(redisPod(n), 'ROLE'), ask(sentinelPod(n), 'SENTINEL', 'MASTER', 'mymaster'), ask(sentinelPod(n), 'SENTINEL', 'SENTINELS', 'mymaster')])
+  return `not everybody knows everybody at ${lab.address(redisPod(0))}: ${JSON.stringify(await Promise.all(answers))}`
 }
 
 async function knows (lab: Lab, sentinel: number, master: number): Promise<boolean> {

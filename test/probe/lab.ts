@@ -40,9 +40,10 @@ let labs = 0
 export async function startLab ({ replicas = 3, sentinels = 3, times = QUICK } = {}): Promise<Lab> {
   const folder = mkdtempSync(join(tmpdir(), 'probe-lab-'))
   const processes = new Map<string, ChildProcess>()
-  // Two test files may run at once: a net of its own for each process and lab.
-  const net = `127.${20 + (process.pid % 200)}.${10 + (++labs % 200)}`
-  const address = (pod: string) => `${net}.${pod.includes('-redis-') ? 10 + Number(pod.at(-1)) : 100 + Number(pod.at(-1))}`
+  // Two test files may run at once: addresses of their own for each process (of 51,200 that follow each other) and each of its labs.
+  const first = 20 * (++labs % 12)
+  const net = `127.${20 + (process.pid >> 8) % 200}.${process.pid % 256}`
+  const address = (pod: string) => `${net}.${first + (pod.includes('-redis-') ? 1 : 11) + Number(pod.at(-1))}`
   const api = createFakeApiServer()
   await api.start()
 
