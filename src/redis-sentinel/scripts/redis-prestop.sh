@@ -10,6 +10,7 @@ set -u
 LIMIT=${LIMIT:-13}
 # The probe begins two seconds after the deletion, for kube-proxy's sake; the master serves its clients until then (seconds).
 PROBE_WAIT=${PROBE_WAIT:-3}
+KUBE_PROXY_WAIT=${KUBE_PROXY_WAIT:-1.3}
 # the output of a hook is shown nowhere, that of PID 1 is the pod's log
 HOOK_LOG=${HOOK_LOG:-/proc/1/fd/2}
 
@@ -64,7 +65,14 @@ end_as_replica() {
   new=$master_host
   say "no longer the master, follows $new"
   await_other_replica
+  await_kube_proxy
   exit 0
+}
+
+# kube-proxy follows within a second (docs/failover.md). Until then a client that is led here gets READONLY and tries again, and when this
+# pod is gone the read-only Service leads to replicas alone.
+await_kube_proxy() {
+  sleep "$KUBE_PROXY_WAIT"
 }
 
 # chosen: the one sentinel that gets every forced failover, the lowest ordinal that answers
@@ -248,3 +256,4 @@ await_promotion
 become_replica
 say "handed over to $new"
 await_other_replica
+await_kube_proxy
