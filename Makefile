@@ -117,6 +117,10 @@ bench-failover: deps ## seconds without writes by cause of the failover, on a re
 	@npx tsx bench/failover/main.ts $(if $(HELP),--help) $(if $(CAUSES),--causes $(CAUSES)) $(if $(RUNS),--runs $(RUNS)) \
 	  $(if $(MODE),--mode $(MODE)) $(if $(OUT),--out $(OUT)) $(TARGET)
 
+.PHONY: bench-kill-loss
+bench-kill-loss: deps ## acknowledged writes that Redis itself loses when its master is killed, by number of clients: ROUNDS= CLIENTS=
+	@$(OWN_NETWORK) npx tsx bench/kill-loss.ts $(if $(HELP),--help) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CLIENTS),--clients $(CLIENTS))
+
 # In a network namespace of its own: the stand-ins listen on every loopback address.
 .PHONY: bench
 bench: build ## memory and CPU of the probe with 100 and 1,000 clusters

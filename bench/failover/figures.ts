@@ -3,6 +3,8 @@
 export interface Run {
   readonly cause: string
   readonly run: number
+  /** Of the fault, by the clock. */
+  readonly at: string
   /** Seconds after the fault; null: not seen. */
   readonly promoted: number | null
   readonly labelled: number | null
@@ -14,10 +16,16 @@ export interface Run {
   /** The longest time without an acknowledged write of one client, through the Service; and all times over 0.1 s together. */
   readonly gap: number
   readonly gaps: number
+  /** The latter one by one, of the client with the largest sum: seconds after the fault, seconds long. */
+  readonly interruptions: readonly Interruption[]
   readonly sentinelGap: number | null
   readonly acknowledged: number
   readonly lost: number
 }
+
+export interface Interruption { readonly after: number, readonly length: number }
+
+export interface Gaps { readonly longest: number, readonly sum: number, readonly noticeable: readonly Interruption[] }
 
 export interface Summary { readonly n: number, readonly p50: number, readonly p95: number, readonly max: number }
 
@@ -31,11 +39,16 @@ export function summary (values: readonly (number | null)[]): Summary | undefine
 }
 
 /** Of the moments of one client's acknowledged writes, in ms, from `from` on: the one before that begins the first gap. */
-export function gapsOf (moments: readonly number[], from: number, to: number): { readonly longest: number, readonly sum: number } {
+export function gapsOf (moments: readonly number[], from: number, to: number): Gaps {
   const before = moments.findLast((moment) => moment < from) ?? from
   const later = [...moments.filter((moment) => moment >= from), to]
-  const gaps = later.map((moment, i) => (moment - (later[i - 1] ?? before)) / 1000)
-  return { longest: Math.max(...gaps), sum: gaps.filter((gap) => gap > NOTICEABLE_S).reduce((sum, gap) => sum + gap, 0) }
+  const gaps = later.map((moment, i) => {
+    const start = later[i - 1] ?? before
+    return { after: (start - from) / 1000, length: (moment - start) / 1000 }
+  })
+  const noticeable = gaps.filter(({ length }) => length > NOTICEABLE_S)
+  const sum = noticeable.reduce((total, { length }) => total + length, 0)
+  return { longest: Math.max(...gaps.map(({ length }) => length)), sum, noticeable }
 }
 
 const COLUMNS = ['promoted', 'labelled', 'published', 'written', 'gap', 'gaps', 'sentinelWritten', 'sentinelGap'] as const

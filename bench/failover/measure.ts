@@ -23,6 +23,7 @@ export async function measure (target: Target, watches: Watches, cause: Cause, r
   await until('all clients write', () => clients.every(({ moments }) => moments.length > WARM) || undefined)
 
   watches.reset(master)
+  const at = new Date().toISOString()
   const from = performance.now()
   const heal = await cause.inject(target, master)
   await until('all clients write elsewhere', () => clients.every((client) => client.firstElsewhere(before, from) !== undefined) || undefined)
@@ -33,16 +34,19 @@ export async function measure (target: Target, watches: Watches, cause: Cause, r
   await Promise.all(clients.map((client) => client.stop()))
   const seen = watches.seen()
   const since = (moment: number | undefined) => moment === undefined ? null : (moment - from) / 1000
+  const gaps = direct.map(({ moments }) => gapsOf(moments, from, to)).toSorted((a, b) => b.sum - a.sum)
   return {
     cause: cause.name,
     run,
+    at,
     promoted: since(seen.promoted),
     labelled: since(seen.labelled),
     published: since(seen.published),
     written: latest(direct, before, from),
     sentinelWritten: asking.length === 0 ? null : latest(asking, before, from),
-    gap: Math.max(...direct.map(({ moments }) => gapsOf(moments, from, to).longest)),
-    gaps: Math.max(...direct.map(({ moments }) => gapsOf(moments, from, to).sum)),
+    gap: Math.max(...gaps.map(({ longest }) => longest)),
+    gaps: gaps[0]?.sum ?? 0,
+    interruptions: gaps[0]?.noticeable ?? [],
     sentinelGap: asking[0] ? gapsOf(asking[0].moments, from, to).longest : null,
     acknowledged: clients.reduce((sum, { moments }) => sum + moments.length, 0),
     lost: await losses(target, clients),

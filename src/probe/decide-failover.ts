@@ -17,8 +17,8 @@ export interface Failover {
   readonly master: string
   readonly sentinel: SentinelView
   readonly reason: 'ProvenDead' | 'LastResort'
-  /** What the sentinel must know of each replica before it chooses, by address; undefined when every choice is right. */
-  readonly offsets: ReadonlyMap<string, number> | undefined
+  /** What each living replica has of the dead master's stream, by address. Where one has more, the sentinel must know it first. */
+  readonly offsets: ReadonlyMap<string, number>
 }
 
 /** Why no failover is forced; what a person can do about it is in docs/failover.md. */
@@ -52,7 +52,7 @@ export function succession (seen: Observation): Succession {
   if (obstacle) return waiting(obstacle)
   const sentinel = chosenSentinel(seen)
   if (!sentinel) return waiting('SentinelSilent')
-  const failover = (reason: Failover['reason']): Failover => ({ kind: 'failover', pod, master, sentinel, reason, offsets: unevenOffsets(seen) })
+  const failover = (reason: Failover['reason']): Failover => ({ kind: 'failover', pod, master, sentinel, reason, offsets: offsetsOf(seen) })
   if (isLate(seen)) return isComplete(seen) ? failover('LastResort') : waiting('ReplicaMissing')
   if (namedByMajority(seen) !== master) return waiting('NoMajority')
   if (answersOf(seen).some(({ objectivelyDown }) => objectivelyDown)) return waiting('LeftToSentinels')
@@ -80,9 +80,8 @@ function replicaObstacle (seen: Observation, dead: RedisView): Obstacle | undefi
   return replicas.every((pod) => wasInStream(pod, dead.address)) ? undefined : 'ReplicaOutOfStream'
 }
 
-function unevenOffsets (seen: Observation): ReadonlyMap<string, number> | undefined {
-  const offsets = new Map(livingReplicas(seen).flatMap(({ address = '', process }) => process.kind === 'slave' ? [[address, process.offset]] : []))
-  return new Set(offsets.values()).size > 1 ? offsets : undefined
+function offsetsOf (seen: Observation): ReadonlyMap<string, number> {
+  return new Map(livingReplicas(seen).flatMap(({ address = '', process }) => process.kind === 'slave' ? [[address, process.offset]] : []))
 }
 
 function livingReplicas ({ redis }: Observation): RedisView[] {

@@ -39,6 +39,11 @@ export const PUBLICATION_GRACE_MS = 3000
  * the leaving one could still serve its clients. redis-prestop.sh waits longer.
  */
 const KUBE_PROXY_MS = 2200
+/**
+ * A pod that was deleted by force has lost its endpoint already, which was kube-proxy's change, and its process lives for at least 1.6 s
+ * (the kubelet gives preStop a second; measured, docs/failover.md): clients that are connected go on meanwhile.
+ */
+const KUBE_PROXY_FORCED_MS = 700
 /** Until then every replica has all, and the sentinel accepts; the pause is longer than that. */
 const ATTEMPTS_MS = 2000
 /** After a handover that did not happen: time for redis-prestop.sh, and for what was in the way. */
@@ -69,9 +74,8 @@ function reasonFor (seen: Observation, { by, master }: Confirmation): HandoverRe
   return isUnpublished ? 'NotPublished' : undefined
 }
 
-/** One that was deleted by force may be killed any moment. */
 function hasToGo ({ startedAt, leavingSince = startedAt }: Observation, { presence }: RedisView): boolean {
-  return presence === 'Gone' || (presence === 'Leaving' && startedAt - leavingSince >= KUBE_PROXY_MS)
+  return presence !== 'Present' && startedAt - leavingSince >= (presence === 'Gone' ? KUBE_PROXY_FORCED_MS : KUBE_PROXY_MS)
 }
 
 function isPrepared (seen: Observation, { master, address }: Confirmation): boolean {

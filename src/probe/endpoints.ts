@@ -1,8 +1,8 @@
 /**
- * Tells kube-proxy of a new master in one change. A role label changes the EndpointSlices of two Services, the read-only one often
- * first, and kube-proxy applies what comes a moment later only a second after that (docs/failover.md). So the master Service's own
- * slice is written just before the label, as its controller will write it when it sees the label. It is a shortcut only: when it
- * fails, or the controller was faster, the label does it.
+ * Tells kube-proxy of a new master early, and in one change. A role label changes the EndpointSlices of two Services, the read-only
+ * one often first, and kube-proxy applies what comes a moment later only a second after that (docs/failover.md). So the master
+ * Service's own slice is written before the label, as its controller will write it when it sees the label. It is a shortcut only:
+ * when it fails, or the controller was faster, the label does it.
  */
 import { redisSentinelNames } from '../metadata/names.ts'
 import type { ApiClient } from './api-client.ts'
@@ -12,6 +12,7 @@ interface EndpointSlice {
   readonly metadata: { readonly name: string, readonly resourceVersion: string }
   readonly addressType: string
   readonly ports?: readonly unknown[] | null
+  readonly endpoints?: readonly { readonly addresses: readonly string[] }[] | null
 }
 
 /** Nobody waits for it for long: the label comes next. */
@@ -26,7 +27,7 @@ export async function publishEndpoint (api: ApiClient, cluster: string, pod: Pod
   const family = pod.ip?.includes(':') ? 'IPv6' : 'IPv4'
   // without an endpoint a slice has no ports either
   const slice = items.find(({ addressType, ports }) => addressType === family && ports && ports.length > 0)
-  if (!slice) return
+  if (!slice || leadsTo(slice, pod)) return
   await api.request('PATCH', `${path}/${slice.metadata.name}`, {
     ...options,
     contentType: 'application/json-patch+json',
@@ -35,6 +36,11 @@ export async function publishEndpoint (api: ApiClient, cluster: string, pod: Pod
       { op: 'add', path: '/endpoints', value: [endpointOf(pod)] },
     ],
   })
+}
+
+function leadsTo ({ endpoints }: EndpointSlice, { ip }: PodFacts): boolean {
+  const [only, another] = endpoints ?? []
+  return only !== undefined && !another && only.addresses[0] === ip
 }
 
 function endpointOf ({ namespace, name, uid, ip, node }: PodFacts): object {

@@ -23,7 +23,7 @@ export function whatToRemember (seen: Observation, verdict: Verdict): Memory {
 
 /** Said by the API server, so a look in which the process was silent changes nothing. */
 function isLeaving ({ redis }: Observation, lastMaster: LastMaster | undefined): boolean {
-  return redis.some(({ uid, presence }) => uid === lastMaster?.uid && presence === 'Leaving')
+  return redis.some(({ uid, presence }) => uid === lastMaster?.uid && presence !== 'Present')
 }
 
 /** The master that the next promotion must succeed: the confirmed one; before there is one, the one that carries the label. */

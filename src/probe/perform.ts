@@ -59,9 +59,17 @@ export async function perform (actions: readonly Action[], target: Target, deps:
 }
 
 async function labelInOrder (labellings: readonly Labelling[], target: Target, deps: PerformDeps): Promise<boolean> {
+  const crowned = Math.max(labellings.findIndex(({ role }) => role === MASTER_ROLE), 0)
   // A label that could not be taken away must not be given to another pod: the first failure ends the run.
-  for (const action of labellings) if (!deps.mayAct() || !await writeLabel(action, target, deps)) return false
-  return true
+  for (const action of labellings.slice(0, crowned)) if (!deps.mayAct() || !await writeLabel(action, target, deps)) return false
+  // What comes after the new master's is no condition of it, and in between the Service leads to the old master as well.
+  const together = labellings.slice(crowned)
+  const [first] = together
+  if (first?.role === MASTER_ROLE) await publish(first.pod.uid, target, deps)
+  const results = await Promise.all(together.map((action) => deps.mayAct() && writeLabel(action, target, deps)))
+  // The controller may have seen the new label before the old one went, and looks again a second later.
+  if (first?.role === MASTER_ROLE && together.length > 1 && results.every(Boolean)) await publish(first.pod.uid, target, deps)
+  return results.every(Boolean)
 }
 
 async function writeLabel (action: Labelling, target: Target, deps: PerformDeps): Promise<boolean> {
@@ -70,7 +78,6 @@ async function writeLabel (action: Labelling, target: Target, deps: PerformDeps)
   const facts = target.view.pods.find((candidate) => candidate.uid === uid)
   if (!facts) return false
   const fields = { namespace: facts.namespace, pod, role, reason }
-  if (role === MASTER_ROLE) await publishEndpoint(api, target.subject.name, facts, deps.mayAct).catch((err: unknown) => log.debug({ ...fields, err }, 'slice not written'))
   try {
     const answer = await api.request<KubeObject>('PATCH', `/api/v1/namespaces/${facts.namespace}/pods/${pod}`, {
       body: labelPatch(facts, role, rfc3339(date())),
@@ -93,6 +100,17 @@ async function writeLabel (action: Labelling, target: Target, deps: PerformDeps)
   log.info({ ...fields, lagMs: Math.round(lag) }, 'role label written')
   announce(target, deps, 'MasterChanged', `pod ${pod} is the master now (${reason})`)
   return true
+}
+
+/** Never rejects: when it fails, the label does the same a little later. */
+async function publish (uid: string, { subject, view }: Target, { api, log, mayAct }: PerformDeps): Promise<void> {
+  const pod = view.pods.find((candidate) => candidate.uid === uid)
+  if (!pod) return
+  try {
+    await publishEndpoint(api, subject.name, pod, mayAct)
+  } catch (err) {
+    log.debug({ namespace: pod.namespace, pod: pod.name, err }, 'slice not written')
+  }
 }
 
 function patchFailed (err: unknown, fields: object, { log, metrics }: PerformDeps): boolean {
@@ -170,23 +188,43 @@ async function forceFailover (action: ForcedFailover, target: Target, deps: Perf
   const { pod: { pod }, master, sentinel, reason } = action
   const link = target.sentinelLink(sentinel.uid)
   if (!link || !mayAct() || !await staysPaused(action, PAUSE_MS, target, deps)) return false
-  if ('offsets' in action && action.offsets && !await link.learn(action.offsets)) return false
+  const offsets = isOfDead(action) ? action.offsets : undefined
+  if (offsets && new Set(offsets.values()).size > 1 && !await link.learn(offsets)) return false
   const at = now()
-  const answer = await link.forceFailover()
+  const { answer, choice } = await link.forceFailover(offsets)
   target.remember({ asked: { address: master, sentinel: sentinel.uid, at, answer } })
   if (answer !== 'NoGoodReplica') await staysPaused(action, PROMOTION_PAUSE_MS, target, deps)
   metrics.failovers.inc({ cause: reason, answer })
   const level = answer === 'NoGoodReplica' ? 'debug' : 'info'
   log[level]({ namespace: target.subject.namespace, pod, master, sentinel: sentinel.pod, reason, answer }, 'failover asked for')
-  if (answer !== 'Accepted') return true
-  if (reason === 'ProvenDead') announce(target, deps, 'FailoverForced', `master ${pod} is dead, ${sentinel.pod} promotes a replica`)
-  if (reason === 'LastResort') announce(target, deps, 'LastResortPromotion', `master ${pod} is dead and the sentinels did not act, ${sentinel.pod} alone promotes a replica`)
+  if (answer === 'Accepted' && isOfDead(action)) await announceSuccession(action, choice, target, deps)
   return true
 }
 
+async function announceSuccession (action: Failover, choice: string | undefined, target: Target, deps: PerformDeps): Promise<void> {
+  const { pod: { pod }, sentinel, reason } = action
+  await publishChoice(choice, target, deps)
+  if (reason === 'ProvenDead') announce(target, deps, 'FailoverForced', `master ${pod} is dead, ${sentinel.pod} promotes a replica`)
+  else announce(target, deps, 'LastResortPromotion', `master ${pod} is dead and the sentinels did not act, ${sentinel.pod} alone promotes a replica`)
+}
+
+function isOfDead (action: ForcedFailover): action is Failover {
+  return action.reason === 'ProvenDead' || action.reason === 'LastResort'
+}
+
+/**
+ * The master Service leads to the chosen replica before it is promoted, for the kubelet's report of the dead container comes soon, and
+ * kube-proxy would apply it first and the new master a second later. A wrong guess refuses writes until the label is there.
+ */
+async function publishChoice (choice: string | undefined, target: Target, deps: PerformDeps): Promise<void> {
+  const chosen = target.view.pods.find((pod) => pod.component === 'redis' && choice !== undefined && target.view.addressOf(pod) === choice)
+  if (chosen?.ip !== undefined) await publish(chosen.uid, target, deps)
+}
+
 /** A living master must not take a write from the moment when its replicas had all until it follows its successor. */
-async function staysPaused ({ pod: { uid }, reason }: ForcedFailover, ms: number, target: Target, deps: PerformDeps): Promise<boolean> {
-  if (reason === 'ProvenDead' || reason === 'LastResort') return true
+async function staysPaused (action: ForcedFailover, ms: number, target: Target, deps: PerformDeps): Promise<boolean> {
+  if (isOfDead(action)) return true
+  const { uid } = action.pod
   const link = target.redisLink(uid)
   if (!link || target.paused()?.uid !== uid) return false
   return pause(uid, link, ms, target, deps).then(() => true, () => false)

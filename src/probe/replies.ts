@@ -40,13 +40,22 @@ export interface ReplicaFigures {
   readonly address: string
   readonly offset: number
   readonly priority: number
+  readonly runId: string
+  /** Age of all these, in ms. */
+  readonly age: number
 }
 
 /** SENTINEL REPLICAS: a list of flat lists, like SENTINEL MASTER. */
 export function parseReplicas (reply: unknown): ReplicaFigures[] {
   return (Array.isArray(reply) ? reply as unknown[] : []).filter(Array.isArray).map((entry) => {
     const field = fieldsOf(entry)
-    return { address: field('ip') ?? '', offset: Number(field('slave-repl-offset')), priority: Number(field('slave-priority')) }
+    return {
+      address: field('ip') ?? '',
+      offset: Number(field('slave-repl-offset')),
+      priority: Number(field('slave-priority')),
+      runId: field('runid') ?? '',
+      age: Number(field('info-refresh')),
+    }
   })
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Connection, openConnection } from './connection.ts'
 import type { LinkOptions } from './redis-link.ts'
 import type { FailoverAnswer, SentinelAnswer } from './observation.ts'
+import { choiceOf } from './sentinel-choice.ts'
 import { parseFailoverAnswer, parseReplicas, parseSentinelAnswer, type ReplicaFigures } from './replies.ts'
 
 export interface SentinelLink {
@@ -17,9 +18,15 @@ export interface SentinelLink {
    * and prefers none for its priority. Needs SENTINEL DEBUG (Redis 7.0). Never rejects.
    */
   readonly learn: (offsets: ReadonlyMap<string, number>) => Promise<boolean>
-  /** SENTINEL FAILOVER. Never rejects. */
-  readonly forceFailover: () => Promise<FailoverAnswer>
+  /** SENTINEL FAILOVER, and whom it will promote: one of those with an offset. Never rejects. */
+  readonly forceFailover: (offsets?: ReadonlyMap<string, number>) => Promise<ForcedFailover>
   readonly close: () => void
+}
+
+export interface ForcedFailover {
+  readonly answer: FailoverAnswer
+  /** An address: foreseen from the figures that the sentinel had a moment before. */
+  readonly choice: string | undefined
 }
 
 export interface SentinelLinkOptions extends LinkOptions {
@@ -88,9 +95,18 @@ export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: Se
     askedAt: () => pending?.at,
     ask,
     learn: (offsets) => learn(connection, masterName, offsets, now),
-    forceFailover: () => connection.call((client) => client.call('SENTINEL', 'FAILOVER', masterName)).then(parseFailoverAnswer, parseFailoverAnswer),
+    forceFailover: (offsets = new Map()) => forceFailover(connection, masterName, offsets),
     close: connection.close,
   }
+}
+
+async function forceFailover ({ call }: Connection, masterName: string, offsets: ReadonlyMap<string, number>): Promise<ForcedFailover> {
+  // on one connection, so in this order and without a wait
+  const [choice, answer] = await Promise.all([
+    call((client) => client.call('SENTINEL', 'REPLICAS', masterName)).then((reply) => choiceOf(parseReplicas(reply), offsets), () => undefined),
+    call((client) => client.call('SENTINEL', 'FAILOVER', masterName)).then(parseFailoverAnswer, parseFailoverAnswer),
+  ])
+  return { answer, choice }
 }
 
 async function learn ({ call }: Connection, masterName: string, offsets: ReadonlyMap<string, number>, now: () => number): Promise<boolean> {

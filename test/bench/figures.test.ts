@@ -3,7 +3,7 @@ import { gapsOf, histogram, type Run, summary, table } from '../../bench/failove
 import { plot } from '../../bench/failover/plot.ts'
 
 const run = (gap: number, more: Partial<Run> = {}): Run => ({
-  cause: 'kill', run: 1, promoted: 0.3, labelled: 0.4, published: 0.41, written: 0.5, sentinelWritten: null, gap, gaps: gap, sentinelGap: null, acknowledged: 1000, lost: 0, ...more,
+  cause: 'kill', run: 1, at: '2026-11-24T00:00:00Z', promoted: 0.3, labelled: 0.4, published: 0.41, written: 0.5, sentinelWritten: null, gap, gaps: gap, interruptions: [], sentinelGap: null, acknowledged: 1000, lost: 0, ...more,
 })
 const titles = new Map([['kill', 'kill -9 <of> the process'], ['drain', 'drain']])
 
@@ -15,8 +15,10 @@ t.test('percentiles are measured values, by nearest rank; what was not seen does
 })
 
 t.test('a gap begins with the last write before the fault and the last one is open to the end', async (t) => {
-  t.strictSame(gapsOf([0, 100, 900, 950, 1000], 150, 1250), { longest: 0.8, sum: 1.05 })
-  t.strictSame(gapsOf([0, 100], 150, 5100), { longest: 5, sum: 5 }, 'it never went on')
+  t.strictSame(gapsOf([0, 100, 900, 950, 1000], 150, 1250), {
+    longest: 0.8, sum: 1.05, noticeable: [{ after: -0.05, length: 0.8 }, { after: 0.85, length: 0.25 }],
+  })
+  t.strictSame(gapsOf([0, 100], 150, 5100), { longest: 5, sum: 5, noticeable: [{ after: -0.05, length: 5 }] }, 'it never went on')
 })
 
 t.test('the table has a row for each cause that was run, and sums what was lost', async (t) => {

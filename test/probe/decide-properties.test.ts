@@ -130,8 +130,9 @@ await holds('never two sentinels are told to fail over, and none that cannot be 
 await failoverHolds('somebody can succeed: a replica that lost the dead master, with data of its stream', (seen, { pod, master: address }) =>
   pod.process.kind === 'dead' && slaves(seen).some(({ master, link, offset, followed }) => master === address && followed === address && link !== 'connected' && offset > 1))
 
-await failoverHolds('whomever the sentinel takes, nobody has more: all that live have the same, or it must know who has what; and nobody is fresh', (seen, { offsets }) =>
-  slaves(seen).every(({ offset, followed }, _, all) => (offsets === undefined ? offset === all[0]?.offset : [...offsets.values()].includes(offset)) && offset > 1 && followed !== undefined))
+await failoverHolds('whomever the sentinel takes, it is said who has what of all that live; and nobody is fresh', (seen, { offsets }) =>
+  seen.redis.every(({ address = '', process, followed }) =>
+    process.kind !== 'slave' || (offsets.get(address) === process.offset && process.offset > 1 && followed !== undefined)))
 
 await failoverHolds('no sentinel that answers names another master or is at it already', (seen, { master: address }) =>
   seen.sentinels.every(({ answer, ordinal }) => ordinal >= seen.sentinelReplicas || !answer || (answer.named === address && !answer.failingOver)))

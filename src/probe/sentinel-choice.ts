@@ -1,0 +1,23 @@
+/** Whom a sentinel would promote now, in its own order (sentinel.c, sentinelSelectSlave). Pure. */
+import type { ReplicaFigures } from './replies.ts'
+
+/** A sentinel that fails over looks at each replica again before it chooses, unless it did within the last second (sentinel.c). */
+const FRESH_MS = 1000
+
+/**
+ * `known`: what the sentinel says of its replicas; `offsets`: what those that live really have, by address. An address, or undefined
+ * when there is nobody.
+ */
+export function choiceOf (known: readonly ReplicaFigures[], offsets: ReadonlyMap<string, number>): string | undefined {
+  const candidates = known.flatMap((replica) => {
+    const offset = offsets.get(replica.address)
+    return offset === undefined || replica.priority === 0 ? [] : [{ ...replica, offset: replica.age < FRESH_MS ? replica.offset : offset }]
+  })
+  return candidates.toSorted((a, b) => a.priority - b.priority || b.offset - a.offset || compareRunIds(a.runId, b.runId))[0]?.address
+}
+
+/** One without a run id, not asked yet, comes last. */
+function compareRunIds (a: string, b: string): number {
+  if (a === b) return 0
+  return a !== '' && (b === '' || a < b) ? -1 : 1
+}
