@@ -40,10 +40,10 @@ export const PUBLICATION_GRACE_MS = 3000
  */
 const KUBE_PROXY_MS = 2200
 /**
- * A pod that was deleted by force has lost its endpoint already, which was kube-proxy's change, and its process lives for at least 1.6 s
- * (the kubelet gives preStop a second; measured, docs/failover.md): clients that are connected go on meanwhile.
+ * A pod that was deleted by force has lost its endpoint already; kube-proxy's next turn is a second later, and should find the new label.
+ * Clients that are connected go on meanwhile. The process lives for at least 1.6 s (the kubelet gives preStop a second; docs/failover.md).
  */
-const KUBE_PROXY_FORCED_MS = 700
+const KUBE_PROXY_FORCED_MS = 500
 /** Until then every replica has all, and the sentinel accepts; the pause is longer than that. */
 const ATTEMPTS_MS = 2000
 /** After a handover that did not happen: time for redis-prestop.sh, and for what was in the way. */
