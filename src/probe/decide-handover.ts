@@ -21,7 +21,7 @@ type HandoverReason = 'PodLeaves' | 'NotPublished'
 export type HandoverStep =
   | { readonly kind: 'pause', readonly pod: RedisView, readonly reason: HandoverReason }
   | { readonly kind: 'failover', readonly pod: RedisView, readonly master: string, readonly sentinel: SentinelView, readonly reason: HandoverReason }
-  | { readonly kind: 'yield', readonly pod: RedisView, readonly master: string, readonly reason: 'Succeeded' }
+  | { readonly kind: 'yield', readonly pod: RedisView, readonly master: string, readonly successor: RedisView, readonly reason: 'Succeeded' }
   | { readonly kind: 'resume', readonly pod: RedisView, readonly reason: 'ChosenItself' }
 
 /** A confirmed master, and how it was confirmed. */
@@ -113,7 +113,7 @@ function isFollowed ({ redis }: Observation, master: RedisView, address: string,
 
 function nextStep (seen: Observation, pod: RedisView, paused: PausedMaster): HandoverStep[] {
   const [successor, other] = successors(seen, pod, paused)
-  if (successor?.address !== undefined && !other) return [{ kind: 'yield', pod, master: successor.address, reason: 'Succeeded' }]
+  if (successor?.address !== undefined && !other) return [{ kind: 'yield', pod, master: successor.address, successor, reason: 'Succeeded' }]
   const reason = pod.presence === 'Present' ? 'NotPublished' : 'PodLeaves'
   if (reason === 'NotPublished' && answersOf(seen).some(({ named }) => named === pod.address)) return [{ kind: 'resume', pod, reason: 'ChosenItself' }]
   const monitored = monitoredByAll(seen)

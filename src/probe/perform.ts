@@ -149,8 +149,12 @@ async function command (action: Command, target: Target, deps: PerformDeps): Pro
 
 async function carryOut (action: Command, link: RedisLink, target: Target, deps: PerformDeps): Promise<void> {
   switch (action.kind) {
-    case 'demote':
-    case 'yield': return link.demote(action.master)
+    case 'demote': return link.demote(action.master)
+    case 'yield':
+      await link.demote(action.master)
+      // It may end before it could be seen as a replica; one that was deleted by force is not reached again.
+      target.remember({ lastMaster: { uid: action.successor.uid, address: action.master } })
+      return
     case 'follow': return link.follow(action.master)
     case 'unblock': return link.unblock()
     case 'qualify': return link.qualify()

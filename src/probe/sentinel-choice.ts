@@ -1,4 +1,5 @@
 /** Whom a sentinel would promote now, in its own order (sentinel.c, sentinelSelectSlave). Pure. */
+import { USUAL_PRIORITY } from './observation.ts'
 import type { ReplicaFigures } from './replies.ts'
 
 /** A sentinel that fails over looks at each replica again before it chooses, unless it did within the last second (sentinel.c). */
@@ -11,8 +12,10 @@ const FRESH_MS = 1000
 export function choiceOf (known: readonly ReplicaFigures[], offsets: ReadonlyMap<string, number>): string | undefined {
   const candidates = known.flatMap((replica) => {
     const offset = offsets.get(replica.address)
-    return offset === undefined || replica.priority === 0 ? [] : [{ ...replica, offset: replica.age < FRESH_MS ? replica.offset : offset }]
-  })
+    if (offset === undefined) return []
+    // one that was in the stream has the usual priority by now (decide.ts, qualifying)
+    return [replica.age < FRESH_MS ? replica : { ...replica, offset, priority: USUAL_PRIORITY }]
+  }).filter(({ priority }) => priority !== 0)
   return candidates.toSorted((a, b) => a.priority - b.priority || b.offset - a.offset || compareRunIds(a.runId, b.runId))[0]?.address
 }
 
