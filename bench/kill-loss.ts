@@ -60,6 +60,24 @@ async function write (redis: Redis, client: number): Promise<string[]> {
   }
 }
 
+async function answers (port: number): Promise<void> {
+  await until(async () => {
+    const redis = connect(port)
+    try {
+      return await redis.ping() === 'PONG'
+    } finally {
+      redis.disconnect()
+    }
+  })
+}
+
+/** Both sides may call a replica linked before it is sent the first write. */
+async function isFed (port: number): Promise<void> {
+  const redis = connect(port)
+  await until(async () => await redis.exists('before') === 1)
+  redis.disconnect()
+}
+
 async function missing (port: number, keys: readonly string[]): Promise<{ missing: number, offset: number }> {
   const redis = connect(port)
   try {
@@ -77,13 +95,10 @@ async function play (folder: string, clients: number): Promise<Round> {
   const replicas = replicaPorts.map((port) => startRedis(folder, port, '--replicaof', `127.0.0.1 ${masterPort}`))
   const connections = Array.from({ length: clients }, () => connect(masterPort))
   try {
-    const first = connect(masterPort)
-    await until(async () => {
-      if (first.status === 'end') await first.connect()
-      return (await first.info('replication')).match(/state=online/g)?.length === replicas.length
-    })
-    first.disconnect()
+    await Promise.all([masterPort, ...replicaPorts].map(answers))
     await Promise.all(connections.map((redis) => redis.status === 'end' ? redis.connect() : redis.ping()))
+    await connections[0]?.set('before', 1)
+    await Promise.all(replicaPorts.map(isFed))
     const writing = connections.map(write)
     await sleep(WRITING_MS + Math.random() * JITTER_MS)
     master.kill('SIGKILL')

@@ -7,7 +7,7 @@ import type { Failover } from './decide-failover.ts'
 import type { HandoverStep } from './decide-handover.ts'
 import { publishEndpoint } from './endpoints.ts'
 import type { EventReason, PublishEvent, Subject } from './events.ts'
-import type { ClusterView, Inventory } from './inventory.ts'
+import type { ClusterView, Inventory, PodFacts } from './inventory.ts'
 import { labelPatch } from './label-patch.ts'
 import type { Metrics } from './metrics.ts'
 import type { Memory, PausedMaster } from './observation.ts'
@@ -192,37 +192,41 @@ async function forceFailover (action: ForcedFailover, target: Target, deps: Perf
   const { pod: { pod }, master, sentinel, reason } = action
   const link = target.sentinelLink(sentinel.uid)
   if (!link || !mayAct() || !await staysPaused(action, PAUSE_MS, target, deps)) return false
-  const offsets = isOfDead(action) ? action.offsets : undefined
-  if (offsets && new Set(offsets.values()).size > 1 && !await link.learn(offsets)) return false
+  const offsets = isOfDead(action) ? action.offsets : new Map<string, number>()
+  if (!await equalOrLearned(offsets, link)) return false
   const at = now()
   const { answer, choice } = await link.forceFailover(offsets)
   target.remember({ asked: { address: master, sentinel: sentinel.uid, at, answer } })
   if (answer !== 'NoGoodReplica') await staysPaused(action, PROMOTION_PAUSE_MS, target, deps)
   metrics.failovers.inc({ cause: reason, answer })
+  const chosen = redisAt(choice, target.view)
   const level = answer === 'NoGoodReplica' ? 'debug' : 'info'
-  log[level]({ namespace: target.subject.namespace, pod, master, sentinel: sentinel.pod, reason, answer }, 'failover asked for')
-  if (answer === 'Accepted' && isOfDead(action)) await announceSuccession(action, choice, target, deps)
+  log[level]({ namespace: target.subject.namespace, pod, master, sentinel: sentinel.pod, reason, answer, choice: chosen?.name }, 'failover asked for')
+  if (answer === 'Accepted' && isOfDead(action)) await announceSuccession(action, chosen, target, deps)
   return true
 }
 
-async function announceSuccession (action: Failover, choice: string | undefined, target: Target, deps: PerformDeps): Promise<void> {
-  const { pod: { pod }, sentinel, reason } = action
-  await publishChoice(choice, target, deps)
-  if (reason === 'ProvenDead') announce(target, deps, 'FailoverForced', `master ${pod} is dead, ${sentinel.pod} promotes a replica`)
-  else announce(target, deps, 'LastResortPromotion', `master ${pod} is dead and the sentinels did not act, ${sentinel.pod} alone promotes a replica`)
+async function equalOrLearned (offsets: ReadonlyMap<string, number>, link: SentinelLink): Promise<boolean> {
+  return new Set(offsets.values()).size <= 1 || link.learn(offsets)
 }
 
-function isOfDead (action: ForcedFailover): action is Failover {
-  return action.reason === 'ProvenDead' || action.reason === 'LastResort'
+function redisAt (address: string | undefined, { pods, addressOf }: ClusterView): PodFacts | undefined {
+  return pods.find((pod) => pod.component === 'redis' && address !== undefined && addressOf(pod) === address)
 }
 
 /**
  * The master Service leads to the chosen replica before it is promoted, for the kubelet's report of the dead container comes soon, and
  * kube-proxy would apply it first and the new master a second later. A wrong guess refuses writes until the label is there.
  */
-async function publishChoice (choice: string | undefined, target: Target, deps: PerformDeps): Promise<void> {
-  const chosen = target.view.pods.find((pod) => pod.component === 'redis' && choice !== undefined && target.view.addressOf(pod) === choice)
+async function announceSuccession (action: Failover, chosen: PodFacts | undefined, target: Target, deps: PerformDeps): Promise<void> {
+  const { pod: { pod }, sentinel, reason } = action
   if (chosen?.ip !== undefined) await publish(chosen.uid, target, deps)
+  if (reason === 'ProvenDead') announce(target, deps, 'FailoverForced', `master ${pod} is dead, ${sentinel.pod} promotes a replica`)
+  else announce(target, deps, 'LastResortPromotion', `master ${pod} is dead and the sentinels did not act, ${sentinel.pod} alone promotes a replica`)
+}
+
+function isOfDead (action: ForcedFailover): action is Failover {
+  return action.reason === 'ProvenDead' || action.reason === 'LastResort'
 }
 
 /** A living master must not take a write from the moment when its replicas had all until it follows its successor. */

@@ -19,7 +19,7 @@ export interface SentinelLink {
    */
   readonly learn: (offsets: ReadonlyMap<string, number>) => Promise<boolean>
   /** SENTINEL FAILOVER, and whom it will promote: one of those with an offset. Never rejects. */
-  readonly forceFailover: (offsets?: ReadonlyMap<string, number>) => Promise<ForcedFailover>
+  readonly forceFailover: (offsets: ReadonlyMap<string, number>) => Promise<ForcedFailover>
   readonly close: () => void
 }
 
@@ -95,7 +95,7 @@ export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: Se
     askedAt: () => pending?.at,
     ask,
     learn: (offsets) => learn(connection, masterName, offsets, now),
-    forceFailover: (offsets = new Map()) => forceFailover(connection, masterName, offsets),
+    forceFailover: (offsets) => forceFailover(connection, masterName, offsets),
     close: connection.close,
   }
 }

@@ -2,10 +2,20 @@
 import t from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ALL, agree, follows, inStream, masterLabel, PATIENT, reasons, startCluster } from './cluster.ts'
+import type { FakeObject } from './fake-api-server.ts'
 import { redisPod, sentinelPod, until } from './lab.ts'
+
+const SLICES = '/apis/discovery.k8s.io/v1/endpointslices'
+
+function sameTarget (slice: FakeObject | undefined, pod: string): boolean {
+  const [only, another] = slice?.['endpoints'] as { readonly targetRef: { readonly name: string } }[]
+  return only?.targetRef.name === pod && !another
+}
 
 await t.test('a dead master is succeeded long before the sentinels notice, also the second time', async (t) => {
   const { lab, probe } = await startCluster(t, PATIENT)
+  const masterSlice = { metadata: { name: 'lab', namespace: 'lab', labels: { 'kubernetes.io/service-name': 'sample-redis-master' } }, addressType: 'IPv4', ports: [{}], endpoints: [] }
+  lab.api.put(SLICES, masterSlice)
   let master = 0
   for (const round of ['first', 'second', 'third']) {
     const killedAt = performance.now()
@@ -13,6 +23,7 @@ await t.test('a dead master is succeeded long before the sentinels notice, also 
     const before = master
     await until('another one is labelled', () => ![-1, before].includes(masterLabel(lab)), 5000)
     master = masterLabel(lab)
+    await until('the master Service leads there alone', () => sameTarget(lab.api.get(SLICES, 'lab'), redisPod(master)))
     t.comment(`${round} death: labelled ${(performance.now() - killedAt).toFixed(0)} ms after it`)
     await lab.command(redisPod(master), 'SET', 'after', round)
     lab.startRedis(before, master)
@@ -23,6 +34,7 @@ await t.test('a dead master is succeeded long before the sentinels notice, also 
   const asked = probe.logs.filter(({ msg }) => msg === 'failover asked for')
   t.strictSame(new Set(asked.map(({ sentinel }) => sentinel)), new Set([sentinelPod(0)]), 'always the same sentinel')
   t.equal(asked.filter(({ answer }) => answer === 'Accepted').length, 3, 'once for each death')
+  t.ok(asked.every(({ choice }) => typeof choice === 'string'), 'the choice was foreseen')
   t.match((await probe.get('/metrics')).text, /sentinel_probe_failovers_total\{cause="ProvenDead",answer="Accepted"\} 3/)
 })
 

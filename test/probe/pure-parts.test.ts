@@ -26,9 +26,9 @@ await t.test('a sentinel in a failover names the promoted one while it still mon
 })
 
 await t.test('what a sentinel knows of its replicas', async (t) => {
-  const flat = (ip: string, offset: string) => ['name', `${ip}:6379`, 'ip', ip, 'slave-repl-offset', offset, 'slave-priority', '100']
+  const flat = (ip: string, offset: string) => ['name', `${ip}:6379`, 'ip', ip, 'slave-repl-offset', offset, 'slave-priority', '100', 'runid', 'ab', 'info-refresh', '900']
   t.strictSame(parseReplicas([flat('10.0.0.1', '42'), flat('10.0.0.2', '41')]), [
-    { address: '10.0.0.1', offset: 42, priority: 100 }, { address: '10.0.0.2', offset: 41, priority: 100 },
+    { address: '10.0.0.1', offset: 42, priority: 100, runId: 'ab', age: 900 }, { address: '10.0.0.2', offset: 41, priority: 100, runId: 'ab', age: 900 },
   ])
   t.strictSame(parseReplicas(null), [])
 })
