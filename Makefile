@@ -121,6 +121,10 @@ bench-failover: deps ## seconds without writes by cause of the failover, on a re
 bench-kill-loss: deps ## acknowledged writes that Redis itself loses when its master is killed, by number of clients: ROUNDS= CLIENTS=
 	@$(OWN_NETWORK) npx tsx bench/kill-loss.ts $(if $(HELP),--help) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CLIENTS),--clients $(CLIENTS))
 
+.PHONY: bench-hook
+bench-hook: build ## requests a second, latency and RSS of the webhook beside a Fastify that does nothing: SECONDS= CONNECTIONS=
+	@$(OWN_NETWORK) npx tsx bench/hook.ts $(if $(HELP),--help) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CONNECTIONS),--connections $(CONNECTIONS))
+
 # In a network namespace of its own: the stand-ins listen on every loopback address.
 .PHONY: bench
 bench: build ## memory and CPU of the probe with 100 and 1,000 clusters

@@ -6,7 +6,7 @@ import { sleep, type Target } from './target.ts'
 const PACE_MS = 1
 /** A connection or a command that takes longer is given up, and the connection opened anew. */
 const PATIENCE_MS = 300
-const RETRY_MS = 5
+const RETRY_MS = 10
 const CHUNK = 5000
 
 export interface Client {

@@ -12,8 +12,9 @@ export interface Watches {
   readonly stop: () => Promise<void>
 }
 
-const ROLE_PACE_MS = 5
-const PODS_PACE_MS = 500
+// the two cores of a small machine are the cluster's
+const ROLE_PACE_MS = 10
+const PODS_PACE_MS = 3000
 
 export function startWatches (target: Target): Watches {
   const order = { stop: false }
@@ -67,7 +68,7 @@ async function watchRoles (target: Target, onMaster: (pod: PodSeen) => void, ord
 /** Until it cannot be reached for a while: the pod may be gone. A replica of the master is one only once it was seen as a replica. */
 async function watchRole (target: Target, pod: PodSeen, onMaster: (pod: PodSeen) => void, order: { stop: boolean }): Promise<void> {
   let redis: Redis | undefined
-  for (let failures = 0; !order.stop && failures < 200; await sleep(ROLE_PACE_MS)) {
+  for (let failures = 0; !order.stop && failures < 100; await sleep(ROLE_PACE_MS)) {
     try {
       redis ??= await connect(pod.ip, 6379, target.password)
       const [role] = await redis.role() as unknown[]

@@ -17,9 +17,12 @@ export interface Failover {
   readonly master: string
   readonly sentinel: SentinelView
   readonly reason: 'ProvenDead' | 'LastResort'
-  /** What each living replica has of the dead master's stream, by address. Where one has more, the sentinel must know it first. */
-  readonly offsets: ReadonlyMap<string, number>
+  /** The living replicas, by address. Where one has more of the dead master's stream, the sentinel must know it first. */
+  readonly replicas: ReadonlyMap<string, LivingReplica>
 }
+
+/** The offset is final, for the master is dead. */
+export interface LivingReplica { readonly offset: number, readonly runId: string | undefined }
 
 /** Why no failover is forced; what a person can do about it is in docs/failover.md. */
 type Obstacle =
@@ -52,7 +55,7 @@ export function succession (seen: Observation): Succession {
   if (obstacle) return waiting(obstacle)
   const sentinel = chosenSentinel(seen)
   if (!sentinel) return waiting('SentinelSilent')
-  const failover = (reason: Failover['reason']): Failover => ({ kind: 'failover', pod, master, sentinel, reason, offsets: offsetsOf(seen) })
+  const failover = (reason: Failover['reason']): Failover => ({ kind: 'failover', pod, master, sentinel, reason, replicas: choiceFrom(seen) })
   if (isLate(seen)) return isComplete(seen) ? failover('LastResort') : waiting('ReplicaMissing')
   if (namedByMajority(seen) !== master) return waiting('NoMajority')
   if (answersOf(seen).some(({ objectivelyDown }) => objectivelyDown)) return waiting('LeftToSentinels')
@@ -80,8 +83,8 @@ function replicaObstacle (seen: Observation, dead: RedisView): Obstacle | undefi
   return replicas.every((pod) => wasInStream(pod, dead.address)) ? undefined : 'ReplicaOutOfStream'
 }
 
-function offsetsOf (seen: Observation): ReadonlyMap<string, number> {
-  return new Map(livingReplicas(seen).flatMap(({ address = '', process }) => process.kind === 'slave' ? [[address, process.offset]] : []))
+function choiceFrom (seen: Observation): ReadonlyMap<string, LivingReplica> {
+  return new Map(livingReplicas(seen).flatMap(({ address = '', process, runId }) => process.kind === 'slave' ? [[address, { offset: process.offset, runId }]] : []))
 }
 
 function livingReplicas ({ redis }: Observation): RedisView[] {

@@ -10,7 +10,8 @@
  *   yield     somebody else is master: the former one follows it, in the transaction that ends the pause
  *   resume    the master itself was chosen: the pause ends
  *
- * A handover that takes too long just stops: the pause ends by itself, and redis-prestop.sh may have one of its own.
+ * A handover that takes too long just stops, unless a sentinel is known to be at it: the pause ends by itself, and redis-prestop.sh may
+ * have one of its own.
  */
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import { canChoose, chosenSentinel, isAsked } from './decide-failover.ts'
@@ -46,6 +47,8 @@ const KUBE_PROXY_MS = 2200
 const KUBE_PROXY_FORCED_MS = 500
 /** Until then every replica has all, and the sentinel accepts; the pause is longer than that. */
 const ATTEMPTS_MS = 2000
+/** A pause with less than this left becomes longer while a sentinel is at it. */
+const PROLONG_MS = 2000
 /** After a handover that did not happen: time for redis-prestop.sh, and for what was in the way. */
 const RETRY_MS = 3000
 
@@ -116,10 +119,23 @@ function nextStep (seen: Observation, pod: RedisView, paused: PausedMaster): Han
   if (successor?.address !== undefined && !other) return [{ kind: 'yield', pod, master: successor.address, successor, reason: 'Succeeded' }]
   const reason = pod.presence === 'Present' ? 'NotPublished' : 'PodLeaves'
   if (reason === 'NotPublished' && answersOf(seen).some(({ named }) => named === pod.address)) return [{ kind: 'resume', pod, reason: 'ChosenItself' }]
+  // One that hung goes into TILT and promotes half a minute later: whatever is written until then would be lost.
+  if (isUnderWay(seen, paused)) return paused.until - seen.startedAt < PROLONG_MS ? [{ kind: 'pause', pod, reason }] : []
+  return other ? [] : askOnce(seen, pod, paused, reason)
+}
+
+function askOnce (seen: Observation, pod: RedisView, paused: PausedMaster, reason: HandoverReason): HandoverStep[] {
   const monitored = monitoredByAll(seen)
   const sentinel = chosenSentinel(seen)
-  if (other || monitored === undefined || !sentinel || !mayAsk(seen, monitored, paused) || !isLevel(seen, pod, paused)) return []
+  if (monitored === undefined || !sentinel || !mayAsk(seen, monitored, paused) || !isLevel(seen, pod, paused)) return []
   return [{ kind: 'failover', pod, master: monitored, sentinel, reason }]
+}
+
+/** A sentinel has accepted what was asked for in this pause, and is still at it. */
+function isUnderWay (seen: Observation, { from }: PausedMaster): boolean {
+  const { asked } = seen
+  if (!asked || asked.at < from) return false
+  return answersOf(seen).some(({ failingOver, monitored }) => failingOver && monitored === asked.address)
 }
 
 function mayAsk (seen: Observation, monitored: string, { from }: PausedMaster): boolean {

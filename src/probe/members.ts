@@ -33,19 +33,25 @@ type Link = Pick<RedisLink | SentinelLink, 'isOpen' | 'ask' | 'askedAt' | 'close
 export function createMembers ({ now, onChange }: MembersOptions): Members {
   const redis = new Map<string, RedisLink>()
   const sentinels = new Map<string, SentinelLink>()
+  /** Of the look under way: a promotion that is seen during it must not wait for somebody who is slow. */
+  let whenChanged = () => {}
+  const changed = () => { whenChanged(); onChange() }
 
   function follow ({ facts, pods }: ClusterView): void {
     const wanted = (component: PodFacts['component']) => facts ? pods.filter((pod) => pod.component === component) : []
-    keep(redis, wanted('redis'), (host) => openRedisLink({ host, port: REDIS_PORT, now, onChange }))
+    keep(redis, wanted('redis'), (host) => openRedisLink({ host, port: REDIS_PORT, now, onChange: changed }))
     for (const pod of pods) if (pod.presence === 'Gone') redis.get(linkKey(pod))?.retire()
     const masterName = facts?.masterName ?? ''
-    keep(sentinels, wanted('sentinel'), (host) => openSentinelLink({ host, port: SENTINEL_PORT, masterName, now, onChange }))
+    keep(sentinels, wanted('sentinel'), (host) => openSentinelLink({ host, port: SENTINEL_PORT, masterName, now, onChange: changed }))
   }
 
   async function look (view: ClusterView, memory: Memory): Promise<Observation> {
     const startedAt = now()
     const observe = () => observation(view, { redis, sentinels }, startedAt, memory)
-    await ask([...redis.values(), ...sentinels.values()], now, () => judge(observe()).kind === 'confirmed')
+    const looking = ask([...redis.values(), ...sentinels.values()], now, () => judge(observe()).kind === 'confirmed')
+    whenChanged = looking.check
+    await looking.done
+    whenChanged = () => {}
     for (const link of redis.values()) if (link.askedAt() !== undefined) wakeWhenMaster(link)
     return observe()
   }
@@ -88,33 +94,38 @@ function keep<L extends Link> (links: Map<string, L>, pods: readonly PodFacts[],
   for (const [key, ip] of wanted) if (!links.has(key)) links.set(key, open(ip))
 }
 
-/** Resolves when all have answered, at the deadline, or a grace after `isEnough`. */
-function ask (links: readonly Link[], now: () => number, isEnough: () => boolean): Promise<void> {
+/** `done` resolves when all have answered, at the deadline, or a grace after `isEnough`; `check` asks for that once more. */
+function ask (links: readonly Link[], now: () => number, isEnough: () => boolean): { done: Promise<void>, check: () => void } {
   const isSuspect = (link: Link) => now() - (link.askedAt() ?? Infinity) >= SUSPECT_MS
-  return new Promise((resolve) => {
-    let open = 0
-    let grace: NodeJS.Timeout | undefined
-    const deadline = setTimeout(finish, LOOK_DEADLINE_MS)
+  let end = () => {}
+  const done = new Promise<void>((resolve) => { end = resolve })
+  let open = 0
+  let grace: NodeJS.Timeout | undefined
+  const deadline = setTimeout(finish, LOOK_DEADLINE_MS)
 
-    function finish (): void {
-      clearTimeout(deadline)
-      clearTimeout(grace)
-      resolve()
-    }
+  function finish (): void {
+    clearTimeout(deadline)
+    clearTimeout(grace)
+    end()
+  }
 
-    function settled (): void {
-      open -= 1
-      if (open === 0) finish()
-      else if (!grace && isEnough()) grace = setTimeout(finish, STRAGGLER_GRACE_MS)
-    }
+  function check (): void {
+    if (!grace && isEnough()) grace = setTimeout(finish, STRAGGLER_GRACE_MS)
+  }
 
-    for (const link of links) {
-      const suspect = isSuspect(link)
-      if (!suspect) open += 1
-      link.ask().then(suspect ? undefined : settled, finish)
-    }
+  function settled (): void {
+    open -= 1
     if (open === 0) finish()
-  })
+    else check()
+  }
+
+  for (const link of links) {
+    const suspect = isSuspect(link)
+    if (!suspect) open += 1
+    link.ask().then(suspect ? undefined : settled, finish)
+  }
+  if (open === 0) finish()
+  return { done, check }
 }
 
 /** Nothing is a majority, or late, of what is not known. */
@@ -152,6 +163,7 @@ function redisView (pod: PodFacts, address: string | undefined, link: RedisLink 
     masterSince: state?.masterSince,
     followed: state?.followed,
     priority: state?.priority,
+    runId: state?.runId,
   }
 }
 

@@ -44,6 +44,8 @@ export interface RedisView {
   readonly followed: string | undefined
   /** Its replica-priority, when it was seen; sentinels look at it before they look at the offset. */
   readonly priority: number | undefined
+  /** Of the process; undefined until it is known. Of two equal replicas sentinels take the one with the lower one. */
+  readonly runId: string | undefined
 }
 
 export interface SentinelAnswer {

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import { type ApiClient, hasStatus } from './api-client.ts'
 import type { Action } from './decide.ts'
-import type { Failover } from './decide-failover.ts'
+import type { Failover, LivingReplica } from './decide-failover.ts'
 import type { HandoverStep } from './decide-handover.ts'
 import { publishEndpoint } from './endpoints.ts'
 import type { EventReason, PublishEvent, Subject } from './events.ts'
@@ -192,22 +192,22 @@ async function forceFailover (action: ForcedFailover, target: Target, deps: Perf
   const { pod: { pod }, master, sentinel, reason } = action
   const link = target.sentinelLink(sentinel.uid)
   if (!link || !mayAct() || !await staysPaused(action, PAUSE_MS, target, deps)) return false
-  const offsets = isOfDead(action) ? action.offsets : new Map<string, number>()
-  if (!await equalOrLearned(offsets, link)) return false
+  const replicas = isOfDead(action) ? action.replicas : new Map<string, LivingReplica>()
+  if (!await equalOrLearned(replicas, link)) return false
   const at = now()
-  const { answer, choice } = await link.forceFailover(offsets)
+  const { answer, choice } = await link.forceFailover(replicas)
   target.remember({ asked: { address: master, sentinel: sentinel.uid, at, answer } })
   if (answer !== 'NoGoodReplica') await staysPaused(action, PROMOTION_PAUSE_MS, target, deps)
   metrics.failovers.inc({ cause: reason, answer })
   const chosen = redisAt(choice, target.view)
   const level = answer === 'NoGoodReplica' ? 'debug' : 'info'
   log[level]({ namespace: target.subject.namespace, pod, master, sentinel: sentinel.pod, reason, answer, choice: chosen?.name }, 'failover asked for')
-  if (answer === 'Accepted' && isOfDead(action)) await announceSuccession(action, chosen, target, deps)
+  if (answer === 'Accepted' && isOfDead(action)) announceSuccession(action, chosen, target, deps)
   return true
 }
 
-async function equalOrLearned (offsets: ReadonlyMap<string, number>, link: SentinelLink): Promise<boolean> {
-  return new Set(offsets.values()).size <= 1 || link.learn(offsets)
+async function equalOrLearned (replicas: ReadonlyMap<string, LivingReplica>, link: SentinelLink): Promise<boolean> {
+  return new Set([...replicas.values()].map(({ offset }) => offset)).size <= 1 || link.learn(replicas)
 }
 
 function redisAt (address: string | undefined, { pods, addressOf }: ClusterView): PodFacts | undefined {
@@ -218,9 +218,10 @@ function redisAt (address: string | undefined, { pods, addressOf }: ClusterView)
  * The master Service leads to the chosen replica before it is promoted, for the kubelet's report of the dead container comes soon, and
  * kube-proxy would apply it first and the new master a second later. A wrong guess refuses writes until the label is there.
  */
-async function announceSuccession (action: Failover, chosen: PodFacts | undefined, target: Target, deps: PerformDeps): Promise<void> {
+function announceSuccession (action: Failover, chosen: PodFacts | undefined, target: Target, deps: PerformDeps): void {
   const { pod: { pod }, sentinel, reason } = action
-  if (chosen?.ip !== undefined) await publish(chosen.uid, target, deps)
+  // not waited for: the next look must see the promotion
+  if (chosen?.ip !== undefined) publish(chosen.uid, target, deps).catch(() => {})
   if (reason === 'ProvenDead') announce(target, deps, 'FailoverForced', `master ${pod} is dead, ${sentinel.pod} promotes a replica`)
   else announce(target, deps, 'LastResortPromotion', `master ${pod} is dead and the sentinels did not act, ${sentinel.pod} alone promotes a replica`)
 }

@@ -6,13 +6,14 @@ export interface ProcessState {
   readonly masterSince: number | undefined
   readonly followed: string | undefined
   readonly priority: number | undefined
+  readonly runId: string | undefined
   /** When the present, unbroken series of refused connections began. */
   readonly refusedSince: number | undefined
 }
 
 export const UNKNOWN: Process = { kind: 'unknown' }
 export const UNSEEN: ProcessState = {
-  process: UNKNOWN, masterSince: undefined, followed: undefined, priority: undefined, refusedSince: undefined,
+  process: UNKNOWN, masterSince: undefined, followed: undefined, priority: undefined, runId: undefined, refusedSince: undefined,
 }
 
 /** Refused once may be a listener that is being replaced; twice, this far apart, nobody listens. */
@@ -24,13 +25,14 @@ export function answered (state: ProcessState, role: Process, now: number): Proc
     masterSince: role.kind === 'master' ? state.masterSince ?? now : undefined,
     followed: role.kind === 'slave' && role.link === 'connected' ? role.master : state.followed,
     priority: role.kind === 'slave' ? role.priority ?? state.priority : state.priority,
+    runId: state.runId,
     refusedSince: undefined,
   }
 }
 
 /** No answer, or the connection closed: what the process is now is unknown, what it was is not forgotten. */
 export function lost (state: ProcessState): ProcessState {
-  return { ...state, process: UNKNOWN, refusedSince: undefined }
+  return { ...state, process: UNKNOWN, runId: undefined, refusedSince: undefined }
 }
 
 /** What it was is not forgotten: it goes on as that when the script ends. */
@@ -40,6 +42,6 @@ export function blocked (state: ProcessState): ProcessState {
 
 export function refused (state: ProcessState, now: number): ProcessState {
   const refusedSince = state.refusedSince ?? now
-  if (now - refusedSince < PROOF_OF_DEATH_MS) return { ...state, process: UNKNOWN, refusedSince }
-  return { process: { kind: 'dead', cause: 'ConnectionRefused' }, masterSince: undefined, followed: undefined, priority: undefined, refusedSince }
+  if (now - refusedSince < PROOF_OF_DEATH_MS) return { ...state, process: UNKNOWN, runId: undefined, refusedSince }
+  return { ...UNSEEN, process: { kind: 'dead', cause: 'ConnectionRefused' }, refusedSince }
 }

@@ -46,7 +46,8 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
   const connection = openConnection(endpoint, 2, {
     onOpen: () => {
       if (retired) connection.close()
-      else ask().catch(() => {})
+      // after the role, which is urgent
+      else ask().then(() => readRunId(connection)).then((runId) => { state = { ...state, runId } }).catch(() => {})
     },
     onClose: () => change(lost(state)),
     onRefused: () => change(refused(state, now())),
@@ -108,6 +109,10 @@ function commandsOf ({ call }: Connection, onQualified: () => void): Commands {
     pause: async (ms) => { await call((client) => client.call('CLIENT', 'PAUSE', ms, 'WRITE')) },
     resume: async () => { await call((client) => client.call('CLIENT', 'UNPAUSE')) },
   }
+}
+
+async function readRunId ({ call }: Connection): Promise<string | undefined> {
+  return /^run_id:(\w+)/m.exec(await call((client) => client.info('server')))?.[1]
 }
 
 async function readRole (connection: Connection): Promise<Process | undefined> {

@@ -1,20 +1,19 @@
 /** Whom a sentinel would promote now, in its own order (sentinel.c, sentinelSelectSlave). Pure. */
+import type { LivingReplica } from './decide-failover.ts'
 import { USUAL_PRIORITY } from './observation.ts'
 import type { ReplicaFigures } from './replies.ts'
 
 /** A sentinel that fails over looks at each replica again before it chooses, unless it did within the last second (sentinel.c). */
 const FRESH_MS = 1000
 
-/**
- * `known`: what the sentinel says of its replicas; `offsets`: what those that live really have, by address. An address, or undefined
- * when there is nobody.
- */
-export function choiceOf (known: readonly ReplicaFigures[], offsets: ReadonlyMap<string, number>): string | undefined {
+/** `known`: what the sentinel says of its replicas. An address, or undefined when there is nobody. */
+export function choiceOf (known: readonly ReplicaFigures[], living: ReadonlyMap<string, LivingReplica>): string | undefined {
   const candidates = known.flatMap((replica) => {
-    const offset = offsets.get(replica.address)
-    if (offset === undefined) return []
+    const now = living.get(replica.address)
+    if (!now) return []
+    if (replica.age < FRESH_MS) return [replica]
     // one that was in the stream has the usual priority by now (decide.ts, qualifying)
-    return [replica.age < FRESH_MS ? replica : { ...replica, offset, priority: USUAL_PRIORITY }]
+    return [{ ...replica, offset: now.offset, runId: now.runId ?? replica.runId, priority: USUAL_PRIORITY }]
   }).filter(({ priority }) => priority !== 0)
   return candidates.toSorted((a, b) => a.priority - b.priority || b.offset - a.offset || compareRunIds(a.runId, b.runId))[0]?.address
 }

@@ -1,6 +1,7 @@
 /** The probe's line to one sentinel: ask whom it names, be woken by its events, and tell it to fail over. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Connection, openConnection } from './connection.ts'
+import type { LivingReplica } from './decide-failover.ts'
 import type { LinkOptions } from './redis-link.ts'
 import type { FailoverAnswer, SentinelAnswer } from './observation.ts'
 import { choiceOf } from './sentinel-choice.ts'
@@ -17,9 +18,9 @@ export interface SentinelLink {
    * Makes the sentinel look at the replicas now, not every ten seconds: resolves to whether it knows each one's offset, by address,
    * and prefers none for its priority. Needs SENTINEL DEBUG (Redis 7.0). Never rejects.
    */
-  readonly learn: (offsets: ReadonlyMap<string, number>) => Promise<boolean>
-  /** SENTINEL FAILOVER, and whom it will promote: one of those with an offset. Never rejects. */
-  readonly forceFailover: (offsets: ReadonlyMap<string, number>) => Promise<ForcedFailover>
+  readonly learn: (replicas: ReadonlyMap<string, LivingReplica>) => Promise<boolean>
+  /** SENTINEL FAILOVER, and whom it will promote: one of these. Never rejects. */
+  readonly forceFailover: (replicas: ReadonlyMap<string, LivingReplica>) => Promise<ForcedFailover>
   readonly close: () => void
 }
 
@@ -94,24 +95,26 @@ export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: Se
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
-    learn: (offsets) => learn(connection, masterName, offsets, now),
-    forceFailover: (offsets) => forceFailover(connection, masterName, offsets),
+    learn: (replicas) => learn(connection, masterName, replicas, now),
+    forceFailover: (replicas) => forceFailover(connection, masterName, replicas),
     close: connection.close,
   }
 }
 
-async function forceFailover ({ call }: Connection, masterName: string, offsets: ReadonlyMap<string, number>): Promise<ForcedFailover> {
+type Replicas = ReadonlyMap<string, LivingReplica>
+
+async function forceFailover ({ call }: Connection, masterName: string, replicas: Replicas): Promise<ForcedFailover> {
   // on one connection, so in this order and without a wait
   const [choice, answer] = await Promise.all([
-    call((client) => client.call('SENTINEL', 'REPLICAS', masterName)).then((reply) => choiceOf(parseReplicas(reply), offsets), () => undefined),
+    call((client) => client.call('SENTINEL', 'REPLICAS', masterName)).then((reply) => choiceOf(parseReplicas(reply), replicas), () => undefined),
     call((client) => client.call('SENTINEL', 'FAILOVER', masterName)).then(parseFailoverAnswer, parseFailoverAnswer),
   ])
   return { answer, choice }
 }
 
-async function learn ({ call }: Connection, masterName: string, offsets: ReadonlyMap<string, number>, now: () => number): Promise<boolean> {
+async function learn ({ call }: Connection, masterName: string, replicas: Replicas, now: () => number): Promise<boolean> {
   const setPeriod = (ms: number) => call((client) => client.call('SENTINEL', 'DEBUG', 'INFO-PERIOD', ms))
-  const knows = async () => knowsOffsets(parseReplicas(await call((client) => client.call('SENTINEL', 'REPLICAS', masterName))), offsets)
+  const knows = async () => knowsOffsets(parseReplicas(await call((client) => client.call('SENTINEL', 'REPLICAS', masterName))), replicas)
   try {
     await setPeriod(QUICK_INFO_PERIOD_MS)
     for (const until = now() + LEARN_DEADLINE_MS; now() < until; await sleep(LEARN_PACE_MS)) if (await knows()) return true
@@ -123,8 +126,8 @@ async function learn ({ call }: Connection, masterName: string, offsets: Readonl
   }
 }
 
-function knowsOffsets (known: readonly ReplicaFigures[], offsets: ReadonlyMap<string, number>): boolean {
-  const living = known.filter(({ address }) => offsets.has(address))
-  return living.length === offsets.size && new Set(living.map(({ priority }) => priority)).size === 1 &&
-    living.every(({ address, offset }) => offset === offsets.get(address))
+function knowsOffsets (known: readonly ReplicaFigures[], replicas: Replicas): boolean {
+  const living = known.filter(({ address }) => replicas.has(address))
+  return living.length === replicas.size && new Set(living.map(({ priority }) => priority)).size === 1 &&
+    living.every(({ address, offset }) => offset === replicas.get(address)?.offset)
 }

@@ -64,6 +64,20 @@ for (const name of KIND_NAMES) {
     t.pass()
   })
 
+  t.test(`${name}: whatever part of the children is observed, with or without pods and status, none of them is dropped`, async (t) => {
+    fc.assert(fc.property(valid(name), fc.array(fc.boolean(), { minLength: 40, maxLength: 40 }), somePods, fc.boolean(), (parent, shown, pods, isStatusLost) => {
+      const { request, response } = settled(name, parent)
+      let at = 0
+      const children = Object.fromEntries(Object.entries(request.children).map(([group, some]) =>
+        [group, Object.fromEntries(Object.entries(some).filter(() => shown[at++ % shown.length]))]))
+      const status = isStatusLost ? {} : { status: response.status }
+      const wanted = new Set(ask(name, { ...request, parent: { ...parent, ...status }, children, related: { 'Pod.v1': pods } }).children.map(({ kind, metadata }) => `${kind} ${metadata?.name}`))
+      return Object.values(children).flatMap((some) => Object.values(some) as { kind: string, metadata: { name: string } }[])
+        .every(({ kind, metadata }) => wanted.has(`${kind} ${metadata.name}`))
+    }), { numRuns: 60 })
+    t.pass()
+  })
+
   t.test(`${name}: every child has a namespace, common labels, a declared kind and a name of its own`, async (t) => {
     fc.assert(fc.property(valid(name), (parent) => {
       const { children } = settled(name, parent).response

@@ -10,7 +10,7 @@ const observation: typeof observed = (pods, answers, more = {}) => observed(pods
 const agreed = [names(0), names(0), names(0)]
 const leaving = redis(0, master, 'master', { presence: 'Leaving' })
 const replicas = [redis(1, slaveOf(0), 'slave'), redis(2, slaveOf(0), 'slave')]
-const paused = { paused: { uid: 'uid-0', from: NOW - 100, until: NOW + 2000 } }
+const paused = { paused: { uid: 'uid-0', from: NOW - 100, until: NOW + 2900 } }
 const lagging: Process = { kind: 'slave', master: address(0), link: 'connected', offset: 99 }
 const promoted = { masterSince: NOW - 5, followed: address(0) }
 const asked = { asked: { address: address(0), sentinel: 'sentinel-uid-0', at: NOW - 50, answer: 'Accepted' } } as const
@@ -56,6 +56,10 @@ const cases: Record<string, [Observation, string[]]> = {
 
   'paused, and every replica has all of it: one sentinel is told to fail over':
     [observation([leaving, ...replicas], agreed, paused), ['failover 10.0.0.0 at sentinel-0 PodLeaves']],
+  'paused and asked, and the sentinel is at it':
+    [observation([leaving, ...replicas], [names(0, { failingOver: true }), names(0), names(0)], { ...paused, ...asked }), []],
+  'it takes so long that the pause is about to end':
+    [observation([leaving, ...replicas], [names(0, { failingOver: true }), names(0), names(0)], { paused: { ...paused.paused, until: NOW + 1900 }, ...asked }), ['pause redis-0 PodLeaves']],
   'paused, and one lags':
     [observation([leaving, replicas[0]!, redis(2, lagging, 'slave')], agreed, paused), []],
   'paused, and what was asked before the pause proves nothing':
@@ -139,7 +143,7 @@ const anyHandover: fc.Arbitrary<Observation> = fc.record({
 
 type Step = Extract<ReturnType<typeof decide>[number], { kind: 'pause' | 'yield' | 'resume' | 'failover' }>
 const isStep = (action: ReturnType<typeof decide>[number]): action is Step =>
-  ['pause', 'yield', 'resume'].includes(action.kind) || (action.kind === 'failover' && !('offsets' in action))
+  ['pause', 'yield', 'resume'].includes(action.kind) || (action.kind === 'failover' && !('replicas' in action))
 
 async function stepHolds (name: string, kind: Step['kind'], property: (seen: Observation, step: Step) => boolean): Promise<void> {
   let count = 0

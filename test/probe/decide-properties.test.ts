@@ -111,7 +111,7 @@ await holds('everybody is told to follow the same, confirmed master', (seen) => 
 await holds('a pod that does not answer keeps its label unless another one is confirmed', (seen) =>
   judge(seen).kind === 'confirmed' || decide(seen).every((action) => action.pod.process.kind !== 'unknown'))
 
-const failovers = (seen: Observation) => decide(seen).flatMap((action) => action.kind === 'failover' && 'offsets' in action ? [action] : [])
+const failovers = (seen: Observation) => decide(seen).flatMap((action) => action.kind === 'failover' && 'replicas' in action ? [action] : [])
 const slaves = ({ redis }: Observation) => redis.flatMap(({ process, followed }) => process.kind === 'slave' ? [{ ...process, followed }] : [])
 /** The property, of each failover; and that there were some. */
 async function failoverHolds (name: string, property: (seen: Observation, failover: ReturnType<typeof failovers>[number]) => boolean): Promise<void> {
@@ -130,9 +130,9 @@ await holds('never two sentinels are told to fail over, and none that cannot be 
 await failoverHolds('somebody can succeed: a replica that lost the dead master, with data of its stream', (seen, { pod, master: address }) =>
   pod.process.kind === 'dead' && slaves(seen).some(({ master, link, offset, followed }) => master === address && followed === address && link !== 'connected' && offset > 1))
 
-await failoverHolds('whomever the sentinel takes, it is said who has what of all that live; and nobody is fresh', (seen, { offsets }) =>
+await failoverHolds('whomever the sentinel takes, it is said who has what of all that live; and nobody is fresh', (seen, { replicas }) =>
   seen.redis.every(({ address = '', process, followed }) =>
-    process.kind !== 'slave' || (offsets.get(address) === process.offset && process.offset > 1 && followed !== undefined)))
+    process.kind !== 'slave' || (replicas.get(address)?.offset === process.offset && process.offset > 1 && followed !== undefined)))
 
 await failoverHolds('no sentinel that answers names another master or is at it already', (seen, { master: address }) =>
   seen.sentinels.every(({ answer, ordinal }) => ordinal >= seen.sentinelReplicas || !answer || (answer.named === address && !answer.failingOver)))

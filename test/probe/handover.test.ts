@@ -2,45 +2,15 @@
 import t from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ALL, agree, inStream, masterLabel, PATIENT, reasons, startCluster } from './cluster.ts'
-import { type Lab, redisPod, sentinelPod, until } from './lab.ts'
+import { redisPod, sentinelPod, until } from './lab.ts'
+import { startWriter } from './writer.ts'
 
 const PODS = '/api/v1/pods'
-
-/** One write after the other to the labelled pod; what was acknowledged is asked for at the end. */
-function startWriter (lab: Lab) {
-  const order = { stop: false }
-  let [next, gap, last] = [0, 0, performance.now()]
-  const acknowledged: number[] = []
-  const run = async () => {
-    while (!order.stop) {
-      const answer = await lab.command(redisPod(Math.max(masterLabel(lab), 0)), 'SET', `key-${++next}`, '1').catch(() => undefined)
-      if (answer !== 'OK') continue
-      acknowledged.push(next)
-      gap = Math.max(gap, performance.now() - last)
-      last = performance.now()
-    }
-  }
-  const running = run()
-  return {
-    count: () => acknowledged.length,
-    gap: () => Math.round(gap),
-    stop: async () => { order.stop = true; await running },
-    lost: async (master: number) => {
-      const found = await lab.command(redisPod(master), 'EXISTS', ...acknowledged.map((n) => `key-${n}`))
-      return acknowledged.length - Number(found)
-    },
-  }
-}
-
-async function more (writer: ReturnType<typeof startWriter>): Promise<void> {
-  const before = writer.count()
-  await until('it writes', () => writer.count() > before + 20)
-}
 
 await t.test('a master whose pod is being deleted hands over, whichever it is', async (t) => {
   const { lab, probe } = await startCluster(t, PATIENT)
   const writer = startWriter(lab)
-  await more(writer)
+  await writer.more()
   for (const former of [0, -1]) {
     const leaving = former < 0 ? masterLabel(lab) : former
     const pod = lab.api.get(PODS, redisPod(leaving))!
@@ -48,7 +18,7 @@ await t.test('a master whose pod is being deleted hands over, whichever it is', 
     await until('another one is labelled', () => ![-1, leaving].includes(masterLabel(lab)))
     const master = masterLabel(lab)
     t.equal(await lab.role(redisPod(leaving)), 'slave', 'the former one is a replica already')
-    await more(writer)
+    await writer.more()
     await until('the sentinels agree', () => agree(lab, master))
     lab.api.put(PODS, pod)
     await inStream(lab, master)
@@ -63,10 +33,10 @@ await t.test('a master whose pod is being deleted hands over, whichever it is', 
 await t.test('a master whose pod was deleted by force goes on until it has handed over', async (t) => {
   const { lab } = await startCluster(t, PATIENT)
   const writer = startWriter(lab)
-  await more(writer)
+  await writer.more()
   lab.api.remove(PODS, redisPod(0))
   await until('another one is labelled', () => masterLabel(lab) > 0)
-  await more(writer)
+  await writer.more()
   await writer.stop()
   t.comment(`longest gap ${writer.gap()} ms, ${writer.count()} acknowledged`)
   t.equal(await writer.lost(masterLabel(lab)), 0)
@@ -88,12 +58,12 @@ await t.test('a promotion that every sentinel has forgotten is made known, and n
   for (const n of ALL) lab.signal(sentinelPod(n), 'SIGKILL')
   const named = masterLabel(lab)
   const writer = startWriter(lab)
-  await more(writer)
+  await writer.more()
   await sleep(200)
   for (const n of ALL) lab.restartSentinel(n)
   lab.startRedis(0, named)
   await until('the sentinels agree with the label', async () => masterLabel(lab) > 0 && agree(lab, masterLabel(lab)))
-  await more(writer)
+  await writer.more()
   await writer.stop()
   t.comment(`longest gap ${writer.gap()} ms, ${writer.count()} acknowledged`)
   t.equal(await writer.lost(masterLabel(lab)), 0)
