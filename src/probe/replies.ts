@@ -43,7 +43,13 @@ export interface ReplicaFigures {
   readonly runId: string
   /** Age of all these, in ms. */
   readonly age: number
+  /** Whether it would be promoted at all: connected, answering, with a priority (sentinel.c, sentinelSelectSlave). */
+  readonly isEligible: boolean
 }
+
+const UNFIT = ['s_down', 'o_down', 'disconnected']
+/** Five times sentinel's ping period. */
+const SILENT_MS = 5000
 
 /** SENTINEL REPLICAS: a list of flat lists, like SENTINEL MASTER. */
 export function parseReplicas (reply: unknown): ReplicaFigures[] {
@@ -55,6 +61,8 @@ export function parseReplicas (reply: unknown): ReplicaFigures[] {
       priority: Number(field('slave-priority')),
       runId: field('runid') ?? '',
       age: Number(field('info-refresh')),
+      isEligible: Number(field('slave-priority')) !== 0 && Number(field('last-ok-ping-reply') ?? 0) <= SILENT_MS &&
+        !(field('flags') ?? '').split(',').some((flag) => UNFIT.includes(flag)),
     }
   })
 }

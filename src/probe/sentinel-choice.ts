@@ -10,11 +10,11 @@ const FRESH_MS = 1000
 export function choiceOf (known: readonly ReplicaFigures[], living: ReadonlyMap<string, LivingReplica>): string | undefined {
   const candidates = known.flatMap((replica) => {
     const now = living.get(replica.address)
-    if (!now) return []
+    if (!now || !replica.isEligible) return []
     if (replica.age < FRESH_MS) return [replica]
     // one that was in the stream has the usual priority by now (decide.ts, qualifying)
     return [{ ...replica, offset: now.offset, runId: now.runId ?? replica.runId, priority: USUAL_PRIORITY }]
-  }).filter(({ priority }) => priority !== 0)
+  })
   return candidates.toSorted((a, b) => a.priority - b.priority || b.offset - a.offset || compareRunIds(a.runId, b.runId))[0]?.address
 }
 

@@ -15,8 +15,8 @@ export interface SentinelLink {
   /** Asks for the master; settles when the answer is in `answer` or there is none. Never rejects. */
   readonly ask: () => Promise<void>
   /**
-   * Makes the sentinel look at the replicas now, not every ten seconds: resolves to whether it knows each one's offset, by address,
-   * and prefers none for its priority. Needs SENTINEL DEBUG (Redis 7.0). Never rejects.
+   * Makes the sentinel look at the replicas now, not every ten seconds: resolves to whether it will take the one with the most data.
+   * Needs SENTINEL DEBUG (Redis 7.0). Never rejects.
    */
   readonly learn: (replicas: ReadonlyMap<string, LivingReplica>) => Promise<boolean>
   /** SENTINEL FAILOVER, and whom it will promote: one of these. Never rejects. */
@@ -126,8 +126,10 @@ async function learn ({ call }: Connection, masterName: string, replicas: Replic
   }
 }
 
+/** Of those that it would take it prefers none for its priority, knows how much each has, and nobody has more than the best of them. */
 function knowsOffsets (known: readonly ReplicaFigures[], replicas: Replicas): boolean {
-  const living = known.filter(({ address }) => replicas.has(address))
-  return living.length === replicas.size && new Set(living.map(({ priority }) => priority)).size === 1 &&
-    living.every(({ address, offset }) => offset === replicas.get(address)?.offset)
+  const most = Math.max(...[...replicas.values()].map(({ offset }) => offset))
+  const eligible = known.filter(({ address, isEligible }) => isEligible && replicas.has(address))
+  return new Set(eligible.map(({ priority }) => priority)).size === 1 && eligible.some(({ offset }) => offset === most) &&
+    eligible.every(({ address, offset }) => offset === replicas.get(address)?.offset)
 }

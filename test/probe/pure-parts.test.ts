@@ -26,10 +26,14 @@ await t.test('a sentinel in a failover names the promoted one while it still mon
 })
 
 await t.test('what a sentinel knows of its replicas', async (t) => {
-  const flat = (ip: string, offset: string) => ['name', `${ip}:6379`, 'ip', ip, 'slave-repl-offset', offset, 'slave-priority', '100', 'runid', 'ab', 'info-refresh', '900']
+  const flat = (ip: string, offset: string, ...more: string[]) => ['name', `${ip}:6379`, 'ip', ip, 'slave-repl-offset', offset, 'slave-priority', '100', 'runid', 'ab', 'info-refresh', '900', ...more]
   t.strictSame(parseReplicas([flat('10.0.0.1', '42'), flat('10.0.0.2', '41')]), [
-    { address: '10.0.0.1', offset: 42, priority: 100, runId: 'ab', age: 900 }, { address: '10.0.0.2', offset: 41, priority: 100, runId: 'ab', age: 900 },
+    { address: '10.0.0.1', offset: 42, priority: 100, runId: 'ab', age: 900, isEligible: true }, { address: '10.0.0.2', offset: 41, priority: 100, runId: 'ab', age: 900, isEligible: true },
   ])
+  for (const unfit of [['flags', 'slave,s_down'], ['flags', 'slave,disconnected'], ['flags', 'slave', 'last-ok-ping-reply', '5001']]) {
+    t.equal(parseReplicas([flat('10.0.0.1', '42', ...unfit)])[0]?.isEligible, false, unfit.join(' '))
+  }
+  t.equal(parseReplicas([['slave-priority', '0']])[0]?.isEligible, false)
   t.strictSame(parseReplicas(null), [])
 })
 

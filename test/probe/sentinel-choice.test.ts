@@ -2,7 +2,7 @@ import t from 'tap'
 import type { ReplicaFigures } from '../../src/probe/replies.ts'
 import { choiceOf } from '../../src/probe/sentinel-choice.ts'
 
-const one = (address: string, more: Partial<ReplicaFigures> = {}): ReplicaFigures => ({ address, offset: 10, priority: 100, runId: address, age: 5000, ...more })
+const one = (address: string, more: Partial<ReplicaFigures> = {}): ReplicaFigures => ({ address, offset: 10, priority: 100, runId: address, age: 5000, isEligible: true, ...more })
 const even = { a: 50, b: 50 }
 const now = (offset: number, runId?: string) => ({ offset, runId })
 
@@ -12,7 +12,7 @@ const cases: Record<string, [ReplicaFigures[], Record<string, number>, string | 
   'old figures are looked at again before the choice': [[one('a', { offset: 10 }), one('b', { offset: 40, priority: 7 })], even, 'a'],
   'fresh ones are not, whatever is true': [[one('a', { age: 100, offset: 49 }), one('b', { age: 100, offset: 50 })], even, 'b'],
   'a lower priority comes before more data': [[one('a', { age: 100, offset: 50 }), one('b', { age: 100, offset: 10, priority: 7 })], even, 'b'],
-  'and 0 is never taken': [[one('a', { age: 100, priority: 0 }), one('b')], even, 'b'],
+  'one that the sentinel would not promote': [[one('a', { isEligible: false }), one('b')], even, 'b'],
   'the one with the most data': [[one('a'), one('b')], { a: 50, b: 51 }, 'b'],
   'one that does not live is out of the question': [[one('a'), one('b')], { b: 50 }, 'b'],
   'nobody is known': [[], even, undefined],
