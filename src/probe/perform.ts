@@ -60,15 +60,16 @@ export async function perform (actions: readonly Action[], target: Target, deps:
 
 async function labelInOrder (labellings: readonly Labelling[], target: Target, deps: PerformDeps): Promise<boolean> {
   const crowned = Math.max(labellings.findIndex(({ role }) => role === MASTER_ROLE), 0)
+  const successor = labellings[crowned]?.role === MASTER_ROLE ? labellings[crowned].pod.uid : undefined
+  // Before the old label goes: a Service without endpoints would be the change that makes kube-proxy deaf for a second.
+  if (successor !== undefined) await publish(successor, target, deps)
   // A label that could not be taken away must not be given to another pod: the first failure ends the run.
   for (const action of labellings.slice(0, crowned)) if (!deps.mayAct() || !await writeLabel(action, target, deps)) return false
   // What comes after the new master's is no condition of it, and in between the Service leads to the old master as well.
   const together = labellings.slice(crowned)
-  const [first] = together
-  if (first?.role === MASTER_ROLE) await publish(first.pod.uid, target, deps)
   const results = await Promise.all(together.map((action) => deps.mayAct() && writeLabel(action, target, deps)))
   // The controller may have seen the new label before the old one went, and looks again a second later.
-  if (first?.role === MASTER_ROLE && together.length > 1 && results.every(Boolean)) await publish(first.pod.uid, target, deps)
+  if (successor !== undefined && labellings.length > 1 && results.every(Boolean)) await publish(successor, target, deps)
   return results.every(Boolean)
 }
 
