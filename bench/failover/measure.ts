@@ -1,4 +1,5 @@
 /** One run: clients write, the master meets its end, the clients go on, everything is well again, every write is looked for. */
+import type { Redis } from 'ioredis'
 import type { Cause } from './causes.ts'
 import { type Client, connect, runId, startClient, throughSentinel, throughService } from './clients.ts'
 import { gapsOf, type Run } from './figures.ts'
@@ -60,7 +61,7 @@ function latest (clients: readonly Client[], before: string, from: number): numb
 }
 
 async function losses (target: Target, clients: readonly Client[]): Promise<number> {
-  const redis = await connect(target.host, target.port, target.password, { commandTimeout: 10_000 })
+  const redis = await until('the master Service leads to a master', () => connectToMaster(target))
   try {
     let lost = 0
     for (const client of clients) lost += await client.lost(redis)
@@ -69,6 +70,16 @@ async function losses (target: Target, clients: readonly Client[]): Promise<numb
   } finally {
     redis.disconnect()
   }
+}
+
+/** When all is well it does so at the first attempt: what else is seen is said. */
+async function connectToMaster (target: Target): Promise<Redis | undefined> {
+  const redis = await connect(target.host, target.port, target.password, { commandTimeout: 10_000 })
+  const [role] = await redis.role() as unknown[]
+  if (role === 'master') return redis
+  redis.disconnect()
+  console.log(`${new Date().toISOString()}: the master Service leads to a ${String(role)}, though all is well`)
+  return undefined
 }
 
 async function runIdOf (target: Target, { ip }: PodSeen): Promise<string> {
