@@ -23,7 +23,7 @@ export interface Run {
   readonly lost: number
 }
 
-export interface Interruption { readonly after: number, readonly length: number }
+interface Interruption { readonly after: number, readonly length: number }
 
 export interface Gaps { readonly longest: number, readonly sum: number, readonly noticeable: readonly Interruption[] }
 

@@ -24,7 +24,7 @@ export interface SentinelLink {
   readonly close: () => void
 }
 
-export interface ForcedFailover {
+interface ForcedFailover {
   readonly answer: FailoverAnswer
   /** An address: foreseen from the figures that the sentinel had a moment before. */
   readonly choice: string | undefined
