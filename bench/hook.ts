@@ -13,6 +13,9 @@ import { parseArgs } from 'node:util'
 import Fastify from 'fastify'
 import { parse } from 'yaml'
 import { rehearse } from '../src/hook/rehearse.ts'
+import { percentile } from './failover/figures.ts'
+import { until } from './failover/target.ts'
+import { rssMiB } from '../test/probe/process.ts'
 
 const USAGE = 'usage: make bench-hook [SECONDS=10] [CONNECTIONS=4]'
 const PORT = 18080
@@ -63,17 +66,6 @@ function start (args: readonly string[]): ChildProcess {
   return spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-async function isUp (): Promise<void> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      if ((await fetch(`http://127.0.0.1:${PORT}/healthz`)).ok) return
-    } catch (error) {
-      if (tries > 200) throw error
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
 function post (body: Buffer, agent: http.Agent): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json', 'content-length': body.length }
@@ -89,7 +81,7 @@ async function measure (child: ChildProcess, { bodies }: Load): Promise<Figures>
   const connections = Number(values.connections)
   const agent = new http.Agent({ keepAlive: true, maxSockets: connections })
   const took: number[] = []
-  await isUp()
+  await until('the server is up', async () => (await fetch(`http://127.0.0.1:${PORT}/healthz`)).ok || undefined, 10)
   const from = performance.now() + WARM_UP_MS
   const to = from + Number(values.seconds) * 1000
   let next = 0
@@ -103,12 +95,8 @@ async function measure (child: ChildProcess, { bodies }: Load): Promise<Figures>
   }))
   agent.destroy()
   const sorted = took.toSorted((a, b) => a - b)
-  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] ?? NaN
-  return { perSecond: took.length / Number(values.seconds), p50: at(0.5), p99: at(0.99), rss: rssMiB(child) }
-}
-
-function rssMiB ({ pid }: ChildProcess): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+  const perSecond = took.length / Number(values.seconds)
+  return { perSecond, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), rss: rssMiB(child.pid) }
 }
 
 async function run (args: readonly string[], work: Load): Promise<Figures> {

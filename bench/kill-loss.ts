@@ -10,7 +10,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
+import { connect } from './failover/clients.ts'
+import { until } from './failover/target.ts'
 
 const USAGE = 'usage: make bench-kill-loss [ROUNDS=200] [CLIENTS=1,3,10]'
 const PORTS = [16379, 16380, 16381]
@@ -27,23 +29,12 @@ interface Round {
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '200' }, clients: { type: 'string', default: '1,3,10' }, help: { type: 'boolean' } } })
 
-async function until (isTrue: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; !await isTrue().catch(() => false); tries += 1) {
-    if (tries > 500) throw new Error('a redis does not come up, or does not follow')
-    await sleep(20)
-  }
-}
-
 function startRedis (folder: string, port: number, ...more: string[]): ChildProcess {
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--repl-diskless-sync-delay', '0', ...more]
   return spawn('redis-server', options, { stdio: 'ignore' })
 }
 
-function connect (port: number): Redis {
-  const redis = new Redis({ port, enableReadyCheck: false, maxRetriesPerRequest: 0, retryStrategy: () => null })
-  redis.on('error', () => {})
-  return redis
-}
+const open = (port: number) => connect('127.0.0.1', port, undefined)
 
 /** Resolves to the acknowledged keys when the connection breaks. */
 async function write (redis: Redis, client: number): Promise<string[]> {
@@ -60,31 +51,20 @@ async function write (redis: Redis, client: number): Promise<string[]> {
   }
 }
 
-async function answers (port: number): Promise<void> {
-  await until(async () => {
-    const redis = connect(port)
-    try {
-      return await redis.ping() === 'PONG'
-    } finally {
-      redis.disconnect()
-    }
-  })
-}
-
 /**
  * Both sides call a replica linked up to a second before it is sent the first write: its first acknowledgement is ignored while the
  * master has not yet noticed that its child is done (replication.c, repl_start_cmd_stream_on_ack).
  */
 async function has (port: number, key: string): Promise<void> {
-  const redis = connect(port)
-  await until(async () => await redis.exists(key) === 1)
+  const redis = await open(port)
+  await until(`${port} has ${key}`, async () => await redis.exists(key) === 1 || undefined)
   redis.disconnect()
 }
 
 async function missing (port: number, keys: readonly string[]): Promise<{ missing: number, offset: number }> {
-  const redis = connect(port)
+  const redis = await open(port)
   try {
-    await until(async () => /master_link_status:down/.test(await redis.info('replication')))
+    await until(`${port} has lost its master`, async () => (await redis.info('replication')).includes('master_link_status:down') || undefined)
     const offset = Number(/slave_repl_offset:(\d+)/.exec(await redis.info('replication'))?.[1])
     return { missing: (await redis.mget([...keys])).filter((value) => value === null).length, offset }
   } finally {
@@ -96,10 +76,10 @@ async function play (folder: string, clients: number): Promise<Round> {
   const [masterPort = 0, ...replicaPorts] = PORTS
   const master = startRedis(folder, masterPort)
   const replicas = replicaPorts.map((port) => startRedis(folder, port, '--replicaof', `127.0.0.1 ${masterPort}`))
-  const connections = Array.from({ length: clients }, () => connect(masterPort))
+  const connections: Redis[] = []
   try {
-    await Promise.all([masterPort, ...replicaPorts].map(answers))
-    await Promise.all(connections.map((redis) => redis.status === 'end' ? redis.connect() : redis.ping()))
+    for (const port of replicaPorts) (await until(`${port} answers`, () => open(port))).disconnect()
+    while (connections.length < clients) connections.push(await until(`${masterPort} answers`, () => open(masterPort)))
     for (const key of ['in-its-copy', 'in-its-stream']) {
       await connections[0]?.set(key, 1)
       await Promise.all(replicaPorts.map((port) => has(port, key)))

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createFakeApiServer } from '../test/probe/fake-api-server.ts'
+import { rssMiB } from '../test/probe/process.ts'
 
 const clusters = Number(process.argv[2] ?? 100)
 const main = process.argv[3] ?? 'dist/probe/main.js'
@@ -65,7 +66,7 @@ writeFileSync(kubeconfig, JSON.stringify({
 const child: ChildProcess = spawn(process.execPath, [...process.argv.slice(4), main], {
   env: { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, METRICS_PORT: '9090', LOG_LEVEL: 'warn' }, stdio: 'inherit',
 })
-const rss = () => Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024)
+const rss = () => Math.round(rssMiB(child.pid))
 const peak = () => Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024)
 const cpuSeconds = () => readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(' ').slice(13, 15).reduce((sum, ticks) => sum + Number(ticks) / 100, 0)
 

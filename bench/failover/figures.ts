@@ -31,11 +31,16 @@ export interface Summary { readonly n: number, readonly p50: number, readonly p9
 
 const NOTICEABLE_S = 0.1
 
-/** Nearest rank; undefined of nothing. */
+/** By nearest rank, of ascending values; NaN of none. */
+export function percentile (sorted: readonly number[], share: number): number {
+  return sorted[Math.max(Math.ceil(share * sorted.length) - 1, 0)] ?? NaN
+}
+
+/** Undefined of nothing. */
 export function summary (values: readonly (number | null)[]): Summary | undefined {
   const sorted = values.filter((value) => value !== null).toSorted((a, b) => a - b)
-  const at = (share: number) => sorted[Math.max(Math.ceil(share * sorted.length) - 1, 0)] ?? 0
-  return sorted.length === 0 ? undefined : { n: sorted.length, p50: at(0.5), p95: at(0.95), max: at(1) }
+  if (sorted.length === 0) return undefined
+  return { n: sorted.length, p50: percentile(sorted, 0.5), p95: percentile(sorted, 0.95), max: percentile(sorted, 1) }
 }
 
 /** Of the moments of one client's acknowledged writes, in ms, from `from` on: the one before that begins the first gap. */

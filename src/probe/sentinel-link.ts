@@ -106,7 +106,7 @@ type Replicas = ReadonlyMap<string, LivingReplica>
 async function forceFailover ({ call }: Connection, masterName: string, replicas: Replicas): Promise<ForcedFailover> {
   // on one connection, so in this order and without a wait
   const [choice, answer] = await Promise.all([
-    call((client) => client.call('SENTINEL', 'REPLICAS', masterName)).then((reply) => choiceOf(parseReplicas(reply), replicas), () => undefined),
+    knownReplicas(call, masterName).then((known) => choiceOf(known, replicas), () => undefined),
     call((client) => client.call('SENTINEL', 'FAILOVER', masterName)).then(parseFailoverAnswer, parseFailoverAnswer),
   ])
   return { answer, choice }
@@ -114,7 +114,7 @@ async function forceFailover ({ call }: Connection, masterName: string, replicas
 
 async function learn ({ call }: Connection, masterName: string, replicas: Replicas, now: () => number): Promise<boolean> {
   const setPeriod = (ms: number) => call((client) => client.call('SENTINEL', 'DEBUG', 'INFO-PERIOD', ms))
-  const knows = async () => knowsOffsets(parseReplicas(await call((client) => client.call('SENTINEL', 'REPLICAS', masterName))), replicas)
+  const knows = async () => knowsOffsets(await knownReplicas(call, masterName), replicas)
   try {
     await setPeriod(QUICK_INFO_PERIOD_MS)
     for (const until = now() + LEARN_DEADLINE_MS; now() < until; await sleep(LEARN_PACE_MS)) if (await knows()) return true
@@ -124,6 +124,10 @@ async function learn ({ call }: Connection, masterName: string, replicas: Replic
   } finally {
     await setPeriod(INFO_PERIOD_MS).catch(() => {})
   }
+}
+
+async function knownReplicas (call: Connection['call'], masterName: string): Promise<ReplicaFigures[]> {
+  return parseReplicas(await call((client) => client.call('SENTINEL', 'REPLICAS', masterName)))
 }
 
 /** Of those that it would take it prefers none for its priority, knows how much each has, and nobody has more than the best of them. */

@@ -1,11 +1,13 @@
 /** A whole cluster of three and three under a probe, and what a test asks of it. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { FakeObject } from './fake-api-server.ts'
 import { events, type Lab, redisPod, sentinelPod, startLab, startMembers, type Times, until } from './lab.ts'
 import { type ProbeProcess, startProbeProcess } from './process.ts'
 
 /** So long that no sentinel acts by itself. */
 export const PATIENT: Times = { downAfterMilliseconds: 60_000, failoverTimeout: 60_000 }
 export const ALL = [0, 1, 2]
+export const PODS = '/api/v1/pods'
 
 interface Tap { readonly teardown: (stop: () => unknown) => void }
 
@@ -45,6 +47,13 @@ export async function inStream (lab: Lab, master: number): Promise<void> {
   const value = (n: number) => lab.command(redisPod(n), 'GET', 'before').catch(() => null)
   await until('the replicas have the write', async () => (await Promise.all(ALL.map(value))).every((found) => found === '1'))
   await sleep(1600)
+}
+
+/** Its pod gets a deletionTimestamp; returns the pod as it was. */
+export function leave (lab: Lab, n: number): FakeObject {
+  const pod = lab.api.get(PODS, redisPod(n))!
+  lab.api.put(PODS, { ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date().toISOString() } })
+  return pod
 }
 
 export const masterLabel = (lab: Lab) => ALL.findIndex((n) => lab.labels()[redisPod(n)] === 'master')

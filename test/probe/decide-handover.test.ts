@@ -29,6 +29,10 @@ const cases: Record<string, [Observation, string[]]> = {
     [observation([leaving, ...replicas], agreed, { leavingSince: undefined }), []],
   'one that was deleted by force and still runs as well':
     [observation([redis(0, master, undefined, { presence: 'Gone' }), ...replicas], agreed), ['pause redis-0 PodLeaves']],
+  'and it serves on for half a second, since kube-proxy has just had its turn':
+    [observation([redis(0, master, undefined, { presence: 'Gone' }), ...replicas], agreed, { leavingSince: NOW - 499 }), []],
+  'and not longer':
+    [observation([redis(0, master, undefined, { presence: 'Gone' }), ...replicas], agreed, { leavingSince: NOW - 500 }), ['pause redis-0 PodLeaves']],
   'a replica that leaves is no reason':
     [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave', { presence: 'Leaving' }), redis(2, slaveOf(0), 'slave')], agreed), []],
   'nobody there to hand over to':

@@ -1,11 +1,9 @@
 /** The planned handover against real redis and sentinels: no acknowledged write is lost, whoever has to go. */
 import t from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ALL, agree, inStream, masterLabel, PATIENT, reasons, startCluster } from './cluster.ts'
+import { ALL, agree, inStream, leave, masterLabel, PATIENT, PODS, reasons, startCluster } from './cluster.ts'
 import { redisPod, sentinelPod, until } from './lab.ts'
 import { startWriter } from './writer.ts'
-
-const PODS = '/api/v1/pods'
 
 await t.test('a master whose pod is being deleted hands over, whichever it is', async (t) => {
   const { lab, probe } = await startCluster(t, PATIENT)
@@ -13,8 +11,7 @@ await t.test('a master whose pod is being deleted hands over, whichever it is', 
   await writer.more()
   for (const former of [0, -1]) {
     const leaving = former < 0 ? masterLabel(lab) : former
-    const pod = lab.api.get(PODS, redisPod(leaving))!
-    lab.api.put(PODS, { ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date().toISOString() } })
+    const pod = leave(lab, leaving)
     await until('another one is labelled', () => ![-1, leaving].includes(masterLabel(lab)))
     const master = masterLabel(lab)
     t.equal(await lab.role(redisPod(leaving)), 'slave', 'the former one is a replica already')

@@ -52,6 +52,10 @@ export function startProbeProcess (lab: Pick<Lab, 'api' | 'folder'>, name = 'pro
       return (await exited)[0] as number | null
     },
     kill: (signal) => { child.kill(signal) },
-    rssMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024,
+    rssMiB: () => rssMiB(child.pid),
   }
+}
+
+export function rssMiB (pid: number | undefined): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 }

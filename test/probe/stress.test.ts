@@ -1,17 +1,10 @@
 /** Planned handovers with trouble in the middle: nothing is lost, and no two pods that take writes carry the master label. */
 import t, { type Test } from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ALL, agree, inStream, masterLabel, PATIENT, startCluster } from './cluster.ts'
+import { ALL, agree, inStream, leave, masterLabel, PATIENT, startCluster } from './cluster.ts'
 import { type Lab, redisPod, sentinelPod, until } from './lab.ts'
 import { type ProbeProcess, startProbeProcess } from './process.ts'
 import { startWriter } from './writer.ts'
-
-const PODS = '/api/v1/pods'
-
-function leave (lab: Lab, n: number): void {
-  const pod = lab.api.get(PODS, redisPod(n))!
-  lab.api.put(PODS, { ...pod, metadata: { ...pod.metadata, deletionTimestamp: new Date().toISOString() } })
-}
 
 const did = (probe: ProbeProcess, what: string) => probe.logs.some(({ msg, command }) => msg === what || command === what)
 
