@@ -8,7 +8,7 @@
  * that lives has been in the dead master's stream since its own start and has lost it (which also bears out the death). Where one
  * has more of it than another, the sentinel must first know as much. Whatever is less clear is left to the sentinels, or to a person.
  */
-import { answersOf, namedByMajority, type Observation, type RedisView, type SentinelView, voters } from './observation.ts'
+import { answersOf, namedByMajority, type Observation, type RedisView, type SentinelView, USUAL_PRIORITY, voters } from './observation.ts'
 
 export interface Failover {
   readonly kind: 'failover'
@@ -22,7 +22,7 @@ export interface Failover {
 }
 
 /** The offset is final, for the master is dead. */
-export interface LivingReplica { readonly offset: number, readonly runId: string | undefined }
+export interface LivingReplica { readonly offset: number, readonly priority: number, readonly runId: string | undefined }
 
 /** Why no failover is forced; what a person can do about it is in docs/failover.md. */
 type Obstacle =
@@ -84,7 +84,8 @@ function replicaObstacle (seen: Observation, dead: RedisView): Obstacle | undefi
 }
 
 function choiceFrom (seen: Observation): ReadonlyMap<string, LivingReplica> {
-  return new Map(livingReplicas(seen).flatMap(({ address = '', process, runId }) => process.kind === 'slave' ? [[address, { offset: process.offset, runId }]] : []))
+  return new Map(livingReplicas(seen).flatMap(({ address = '', process, priority = USUAL_PRIORITY, runId }) =>
+    process.kind === 'slave' ? [[address, { offset: process.offset, priority, runId }]] : []))
 }
 
 function livingReplicas ({ redis }: Observation): RedisView[] {

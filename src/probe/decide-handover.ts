@@ -45,6 +45,12 @@ const KUBE_PROXY_MS = 2200
  * Clients that are connected go on meanwhile. The process lives for at least 1.6 s (the kubelet gives preStop a second; docs/failover.md).
  */
 const KUBE_PROXY_FORCED_MS = 500
+/**
+ * A replica that was synchronized a moment ago is linked, and gets nothing for up to a second: until Redis has reaped the child that wrote
+ * the RDB. Paused then, the writes would wait for that. So for this long one that is far behind is waited for, and the master serves on.
+ */
+const FED_MS = 1000
+const NEARLY_LEVEL_BYTES = 65_536
 /** Until then every replica has all, and the sentinel accepts; the pause is longer than that. */
 const ATTEMPTS_MS = 2000
 /** A pause with less than this left becomes longer while a sentinel is at it. */
@@ -81,11 +87,17 @@ function hasToGo ({ startedAt, leavingSince = startedAt }: Observation, { presen
   return presence !== 'Present' && startedAt - leavingSince >= (presence === 'Gone' ? KUBE_PROXY_FORCED_MS : KUBE_PROXY_MS)
 }
 
-function isPrepared (seen: Observation, { master, address }: Confirmation): boolean {
+function isPrepared (seen: Observation, { by, master, address }: Confirmation): boolean {
   const monitored = monitoredByAll(seen)
   // the label first: clients wait for it
   if (master.label !== MASTER_ROLE && master.presence !== 'Gone') return false
-  return monitored !== undefined && chosenSentinel(seen) !== undefined && isSettled(seen, monitored) && isFollowed(seen, master, address)
+  return monitored !== undefined && chosenSentinel(seen) !== undefined && isSettled(seen, monitored) &&
+    isFollowed(seen, master, address, by === 'Majority' ? leastOffset(seen, master) : 0)
+}
+
+function leastOffset ({ startedAt, leavingSince = startedAt }: Observation, { presence, process }: RedisView): number {
+  const isEarly = presence === 'Leaving' && startedAt - leavingSince < KUBE_PROXY_MS + FED_MS
+  return process.kind === 'master' && isEarly ? process.offset - NEARLY_LEVEL_BYTES : 0
 }
 
 /** No failover that was asked for earlier is under way: all sentinels are in sight and say so, or it has had its time. */

@@ -9,7 +9,8 @@
  *     handover    the master's pod is being deleted, ...               CLIENT PAUSE, SENTINEL FAILOVER, see decide-handover.ts
  *     scripts     a script blocks the master                                SCRIPT KILL
  *     demotions   a second master while the majority's one is alive        REPLICAOF + CLIENT KILL
- *     qualifying  a replica that is synchronized, and still has the priority of old data    CONFIG SET replica-priority
+ *     qualifying  a replica that is synchronized, and still has the priority of old data; or the one that is to take over by plan
+ *                                                                           CONFIG SET replica-priority
  *     repointing  replicas that follow somebody else                       REPLICAOF
  *     labelling   new label first when the old master cannot write, else old label first
  *     succession  nobody is master, for the last one is proven dead         SENTINEL FAILOVER, see decide-failover.ts
@@ -17,7 +18,7 @@
 import { MASTER_ROLE, REPLICA_ROLE, type Role } from '../metadata/labels.ts'
 import { type Failover, succession } from './decide-failover.ts'
 import { type Confirmation, handover, type HandoverStep, PUBLICATION_GRACE_MS } from './decide-handover.ts'
-import { answersOf, namedByMajority, type Observation, type RedisView, USUAL_PRIORITY } from './observation.ts'
+import { answersOf, namedByMajority, type Observation, PREFERRED_PRIORITY, type RedisView, USUAL_PRIORITY } from './observation.ts'
 
 export type Verdict =
   | { readonly kind: 'confirmed' } & Confirmation
@@ -32,7 +33,7 @@ export type Action =
   }
   | { readonly kind: 'demote', readonly pod: RedisView, readonly master: string, readonly reason: 'NotNamedByMajority' }
   | { readonly kind: 'follow', readonly pod: RedisView, readonly master: string, readonly reason: 'FollowsAnotherMaster' }
-  | { readonly kind: 'qualify', readonly pod: RedisView, readonly reason: 'Synchronized' }
+  | { readonly kind: 'qualify', readonly pod: RedisView, readonly priority: number, readonly reason: 'Synchronized' | 'UpdatedAlready' }
   | { readonly kind: 'unblock', readonly pod: RedisView, readonly master: string, readonly reason: 'BlockedByScript' }
   | Failover
   | HandoverStep
@@ -128,14 +129,24 @@ function repointing (seen: Observation, { by, address }: Confirmed): Action[] {
 }
 
 /**
- * Sentinels prefer a lower replica-priority to more data. redis-ready.sh sets it as well, some seconds later: too late when the
- * master dies in between, for then one with less data is promoted.
+ * Sentinels prefer a lower replica-priority to more data. redis-ready.sh sets the usual one as well, some seconds later: too late when
+ * the master dies in between, for then one with less data is promoted.
  */
-function qualifying (seen: Observation, { address }: Confirmed): Action[] {
-  return seen.redis
-    .filter(({ process, priority }) => process.kind === 'slave' && process.master === address && process.link === 'connected' &&
-      priority !== undefined && priority !== USUAL_PRIORITY)
-    .map((pod) => ({ kind: 'qualify', pod, reason: 'Synchronized' }))
+function qualifying (seen: Observation, { master, address }: Confirmed): Action[] {
+  const isFollower = ({ process }: RedisView) => process.kind === 'slave' && process.master === address && process.link === 'connected'
+  return seen.redis.filter((pod) => pod === master || isFollower(pod)).flatMap((pod): Action[] => {
+    if (isUpdatedBefore(pod, master)) return pod.priority === PREFERRED_PRIORITY ? [] : [{ kind: 'qualify', pod, priority: PREFERRED_PRIORITY, reason: 'UpdatedAlready' }]
+    return pod.priority === undefined || pod.priority === USUAL_PRIORITY ? [] : [{ kind: 'qualify', pod, priority: USUAL_PRIORITY, reason: 'Synchronized' }]
+  })
+}
+
+/**
+ * A rolling update should not make a pod master that goes next. The handover begins two seconds after the deletion, with the replicas
+ * level: the sentinel has read the priority by then, and it costs no data.
+ */
+function isUpdatedBefore (pod: RedisView, master: RedisView): boolean {
+  return pod !== master && master.presence === 'Leaving' && pod.presence === 'Present' &&
+    pod.revision !== undefined && master.revision !== undefined && pod.revision !== master.revision
 }
 
 /** At no instant do two pods that may be writable carry the master label. */

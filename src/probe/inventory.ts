@@ -31,6 +31,7 @@ export interface PodFacts extends Stored {
   readonly node: string | undefined
   readonly presence: Presence
   readonly label: string | undefined
+  readonly revision: string | undefined
   readonly hasAnnotations: boolean
   /** The kubelet reports that the redis process ended and has not been started again. */
   readonly ended: boolean
@@ -69,6 +70,8 @@ export interface InventoryOptions {
 const APP: App = 'redis-sentinel'
 /** The container of the process itself, beside a possible exporter. */
 const REDIS_CONTAINER = 'redis'
+/** Written by the StatefulSet controller. */
+const REVISION_LABEL = 'controller-revision-hash'
 
 export function startInventory ({ api, log, namespace, onChange }: InventoryOptions): Inventory {
   const clusters = new Map<string, ClusterFacts>()
@@ -179,6 +182,7 @@ function trimPod (object: PodObject): PodFacts | undefined {
     node: object.spec?.nodeName,
     presence: deletionTimestamp === undefined ? 'Present' : 'Leaving',
     label: labels[ROLE_LABEL],
+    revision: labels[REVISION_LABEL],
     hasAnnotations: annotations !== undefined,
     ended: hasEnded(object.status),
   }

@@ -164,6 +164,7 @@ function redisView (pod: PodFacts, address: string | undefined, link: RedisLink 
     followed: state?.followed,
     priority: state?.priority,
     runId: state?.runId,
+    revision: pod.revision,
   }
 }
 

@@ -17,6 +17,8 @@ export type Process =
 
 /** The replica-priority of all that are synchronized. redis-start.sh sets another one, which tells how old the data is. */
 export const USUAL_PRIORITY = 100
+/** Of the replica that is to take over by plan; redis-ready.sh leaves it alone. */
+export const PREFERRED_PRIORITY = 50
 
 export interface ReplicaLink {
   readonly address: string
@@ -46,6 +48,8 @@ export interface RedisView {
   readonly priority: number | undefined
   /** Of the process; undefined until it is known. Of two equal replicas sentinels take the one with the lower one. */
   readonly runId: string | undefined
+  /** Of its StatefulSet, as the pod was made from it: another one than the master's is the newer one when the master is being replaced. */
+  readonly revision: string | undefined
 }
 
 export interface SentinelAnswer {

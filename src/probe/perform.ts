@@ -158,7 +158,7 @@ async function carryOut (action: Command, link: RedisLink, target: Target, deps:
       return
     case 'follow': return link.follow(action.master)
     case 'unblock': return link.unblock()
-    case 'qualify': return link.qualify()
+    case 'qualify': return link.qualify(action.priority)
     case 'pause': return pause(action.pod.uid, link, PAUSE_MS, target, deps)
     case 'resume':
       await link.resume()

@@ -1,8 +1,8 @@
 /** The probe's line to one redis process: ask ROLE, remember what it was, demote it or point it at a master. */
 import { type Connection, type Endpoint, openConnection } from './connection.ts'
-import { type Process, USUAL_PRIORITY } from './observation.ts'
+import type { Process } from './observation.ts'
 import { answered, blocked, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
-import { parseReplicaInfo, parseRole } from './replies.ts'
+import { parsePriority, parseReplicaInfo, parseRole, parseRunId } from './replies.ts'
 
 export interface RedisLink {
   readonly state: () => ProcessState
@@ -21,8 +21,8 @@ export interface RedisLink {
   /** Writes wait for this long, reads go on. A longer pause that is in force stays. */
   readonly pause: (ms: number) => Promise<void>
   readonly resume: () => Promise<void>
-  /** Sets the usual replica-priority. */
-  readonly qualify: () => Promise<void>
+  /** Sets the replica-priority. */
+  readonly qualify: (priority: number) => Promise<void>
   /** The pod is gone: its connection is good as long as it stands, but its address may be another pod's at the next one. */
   readonly retire: () => void
   readonly close: () => void
@@ -47,7 +47,7 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
     onOpen: () => {
       if (retired) connection.close()
       // after the role, which is urgent
-      else ask().then(() => readRunId(connection)).then((runId) => { state = { ...state, runId } }).catch(() => {})
+      else ask().then(() => readIdentity(connection)).then((identity) => { state = { ...state, ...identity } }).catch(() => {})
     },
     onClose: () => change(lost(state)),
     onRefused: () => change(refused(state, now())),
@@ -89,7 +89,7 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
-    ...commandsOf(connection, () => { state = { ...state, priority: USUAL_PRIORITY } }),
+    ...commandsOf(connection, (priority) => { state = { ...state, priority } }),
     retire: () => { retired = true },
     close: connection.close,
   }
@@ -97,11 +97,11 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
 
 type Commands = Pick<RedisLink, 'follow' | 'demote' | 'qualify' | 'unblock' | 'pause' | 'resume'>
 
-function commandsOf ({ call }: Connection, onQualified: () => void): Commands {
+function commandsOf ({ call }: Connection, onQualified: (priority: number) => void): Commands {
   return {
-    qualify: async () => {
-      await call((client) => client.config('SET', 'replica-priority', USUAL_PRIORITY))
-      onQualified()
+    qualify: async (priority) => {
+      await call((client) => client.config('SET', 'replica-priority', priority))
+      onQualified(priority)
     },
     follow: async (master) => { await call((client) => client.replicaof(master, REDIS_PORT)) },
     demote: async (master) => { await call((client) => demote(client, master)) },
@@ -111,8 +111,12 @@ function commandsOf ({ call }: Connection, onQualified: () => void): Commands {
   }
 }
 
-async function readRunId ({ call }: Connection): Promise<string | undefined> {
-  return /^run_id:(\w+)/m.exec(await call((client) => client.info('server')))?.[1]
+async function readIdentity ({ call }: Connection): Promise<Pick<ProcessState, 'runId' | 'priority'>> {
+  const [info, settings] = await Promise.all([
+    call((client) => client.info('server')),
+    call((client) => client.config('GET', 'replica-priority')),
+  ])
+  return { runId: parseRunId(info), priority: parsePriority(settings) }
 }
 
 async function readRole (connection: Connection): Promise<Process | undefined> {

@@ -27,6 +27,17 @@ export function parseReplicaInfo (info: string): { offset: number, priority: num
   return { offset: Number(field('slave_repl_offset') ?? -1), priority: priority === undefined ? undefined : Number(priority) }
 }
 
+/** INFO server. */
+export function parseRunId (info: string): string | undefined {
+  return /^run_id:(\w+)/m.exec(info)?.[1]
+}
+
+/** CONFIG GET replica-priority: ["replica-priority", "100"]. */
+export function parsePriority (reply: unknown): number | undefined {
+  const value = Array.isArray(reply) ? Number((reply as unknown[])[1]) : NaN
+  return Number.isNaN(value) ? undefined : value
+}
+
 /** The reply to SENTINEL FAILOVER, or its error. */
 export function parseFailoverAnswer (reply: unknown): FailoverAnswer {
   const text = reply instanceof Error ? reply.message : String(reply)

@@ -1,6 +1,5 @@
 /** Whom a sentinel would promote now, in its own order (sentinel.c, sentinelSelectSlave). Pure. */
 import type { LivingReplica } from './decide-failover.ts'
-import { USUAL_PRIORITY } from './observation.ts'
 import type { ReplicaFigures } from './replies.ts'
 
 /** A sentinel that fails over looks at each replica again before it chooses, unless it did within the last second (sentinel.c). */
@@ -12,8 +11,7 @@ export function choiceOf (known: readonly ReplicaFigures[], living: ReadonlyMap<
     const now = living.get(replica.address)
     if (!now || !replica.isEligible) return []
     if (replica.age < FRESH_MS) return [replica]
-    // one that was in the stream has the usual priority by now (decide.ts, qualifying)
-    return [{ ...replica, offset: now.offset, runId: now.runId ?? replica.runId, priority: USUAL_PRIORITY }]
+    return [{ ...replica, offset: now.offset, runId: now.runId ?? replica.runId, priority: now.priority }]
   })
   return candidates.toSorted((a, b) => a.priority - b.priority || b.offset - a.offset || compareRunIds(a.runId, b.runId))[0]?.address
 }

@@ -15,7 +15,7 @@ export interface SentinelLink {
   /** Asks for the master; settles when the answer is in `answer` or there is none. Never rejects. */
   readonly ask: () => Promise<void>
   /**
-   * Makes the sentinel look at the replicas now, not every ten seconds: resolves to whether it will take the one with the most data.
+   * Makes the sentinel look at the replicas now, not every second: resolves to whether it will take the one with the most data.
    * Needs SENTINEL DEBUG (Redis 7.0). Never rejects.
    */
   readonly learn: (replicas: ReadonlyMap<string, LivingReplica>) => Promise<boolean>
@@ -42,8 +42,8 @@ const EVENTS = [
   '+convert-to-slave', '-failover-abort-*',
 ]
 
-/** What a sentinel starts with; the setting is not persistent. */
-const INFO_PERIOD_MS = 10_000
+/** As sentinel-ready.sh sets it. */
+const INFO_PERIOD_MS = 1000
 const QUICK_INFO_PERIOD_MS = 100
 /** A sentinel that has noticed that the replicas lost their master looks once a second, whatever its setting. */
 const LEARN_DEADLINE_MS = 1200

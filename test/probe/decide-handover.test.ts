@@ -33,6 +33,12 @@ const cases: Record<string, [Observation, string[]]> = {
     [observation([redis(0, master, undefined, { presence: 'Gone' }), ...replicas], agreed, { leavingSince: NOW - 499 }), []],
   'and not longer':
     [observation([redis(0, master, undefined, { presence: 'Gone' }), ...replicas], agreed, { leavingSince: NOW - 500 }), ['pause redis-0 PodLeaves']],
+  'a replica that is linked and not fed yet would make the writes wait: the master serves on':
+    [observation([{ ...leaving, process: { ...master, offset: 65_700 } as never }, ...replicas], agreed), []],
+  'one that is nearly level catches up within the pause':
+    [observation([{ ...leaving, process: { ...master, offset: 65_600 } as never }, ...replicas], agreed), ['pause redis-0 PodLeaves']],
+  'and one that still lags a second later is not waited for':
+    [observation([{ ...leaving, process: { ...master, offset: 65_700 } as never }, ...replicas], agreed, { leavingSince: NOW - 3200 }), ['pause redis-0 PodLeaves']],
   'a replica that leaves is no reason':
     [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave', { presence: 'Leaving' }), redis(2, slaveOf(0), 'slave')], agreed), []],
   'nobody there to hand over to':

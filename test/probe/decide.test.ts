@@ -98,6 +98,15 @@ const cases: Record<string, [Observation, string[]]> = {
     [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave', { priority: 2_000_000_000 }), redis(2, slaveOf(0), 'slave', { priority: 100 })], agreed), ['qualify redis-1 Synchronized']],
   'a replica that follows nobody\'s choice is pointed at the master':
     [observation([redis(0, master, 'master'), redis(1, slaveOf(5), 'slave')], agreed), ['follow redis-1 10.0.0.0 FollowsAnotherMaster']],
+  'a master that is being updated: a replica that is updated already is preferred':
+    [observation([redis(0, master, 'master', { presence: 'Leaving' }), redis(1, slaveOf(0), 'slave', { revision: 'b' }), redis(2, slaveOf(0), 'slave')], agreed), ['qualify redis-1 UpdatedAlready']],
+  'one that is preferred is told once':
+    [observation([redis(0, master, 'master', { presence: 'Leaving' }), redis(1, slaveOf(0), 'slave', { revision: 'b', priority: 50 }), redis(2, slaveOf(0), 'slave')], agreed), []],
+  'nobody is preferred whose pod goes as well, whose link is down or whose revision is unknown':
+    [observation([redis(0, master, 'master', { presence: 'Leaving' }), redis(1, slaveOf(0), 'slave', { revision: 'b', presence: 'Leaving' }), redis(2, { ...slaveOf(0), link: 'sync' } as never, 'slave', { revision: 'b' }), redis(3, slaveOf(0), 'slave', { revision: undefined })], agreed), []],
+  'nobody stays preferred, least of all the one that took over':
+    [observation([redis(0, slaveOf(1), 'slave', { presence: 'Leaving' }), redis(1, master, 'master', { revision: 'b', priority: 50 }), redis(2, slaveOf(1), 'slave', { revision: 'b', priority: 50 })], [names(1), names(1), names(1)]),
+      ['qualify redis-1 Synchronized', 'qualify redis-2 Synchronized']],
   'one that is not synchronized keeps it':
     [observation([redis(0, master, 'master'), redis(1, { ...slaveOf(0), link: 'sync' } as never, 'slave', { priority: 0 })], agreed), []],
   'a replica is never pulled back while a sentinel is ahead of the majority':

@@ -3,7 +3,7 @@ import { createDepartures } from '../../src/probe/departures.ts'
 import type { ClusterView, PodFacts } from '../../src/probe/inventory.ts'
 
 const pod = (ordinal: number, uid = `uid-${ordinal}`): PodFacts => ({
-  namespace: 'ns', name: `a-redis-${ordinal}`, uid, resourceVersion: '7', cluster: 'a', component: 'redis', ordinal, ip: `10.0.0.${ordinal}`, node: undefined, presence: 'Present', label: ordinal === 0 ? 'master' : 'slave', hasAnnotations: true, ended: false,
+  namespace: 'ns', name: `a-redis-${ordinal}`, uid, resourceVersion: '7', cluster: 'a', component: 'redis', ordinal, ip: `10.0.0.${ordinal}`, node: undefined, presence: 'Present', label: ordinal === 0 ? 'master' : 'slave', revision: 'a', hasAnnotations: true, ended: false,
 })
 const view = (...pods: PodFacts[]): ClusterView => ({ facts: undefined, pods, addressOf: () => undefined })
 

@@ -6,7 +6,7 @@ import { createFakeApiServer, type FakeObject } from './fake-api-server.ts'
 
 const SLICES = '/apis/discovery.k8s.io/v1/endpointslices'
 const pod: PodFacts = {
-  namespace: 'ns', name: 'a-redis-1', uid: 'u', resourceVersion: '7', cluster: 'a', component: 'redis', ordinal: 1, ip: '10.0.0.1', node: 'n1', presence: 'Present', label: 'slave', hasAnnotations: true, ended: false,
+  namespace: 'ns', name: 'a-redis-1', uid: 'u', resourceVersion: '7', cluster: 'a', component: 'redis', ordinal: 1, ip: '10.0.0.1', node: 'n1', presence: 'Present', label: 'slave', revision: 'a', hasAnnotations: true, ended: false,
 }
 const slice = (name: string, service: string, more: object = {}): FakeObject => ({
   metadata: { name, namespace: 'ns', labels: { 'kubernetes.io/service-name': service } }, addressType: 'IPv4', ports: [{ port: 6379 }], endpoints: [{ addresses: ['10.0.0.9'] }], ...more,

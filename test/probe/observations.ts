@@ -15,7 +15,7 @@ export const busy: Process = { kind: 'busy' }
 export function redis (n: number, process: Process, label?: string, more: Partial<RedisView> = {}): RedisView {
   const masterSince = process.kind === 'master' ? NOW - 60_000 : undefined
   const followed = process.kind === 'slave' ? process.master : undefined
-  return { pod: `redis-${n}`, uid: `uid-${n}`, address: address(n), presence: 'Present', label, process, masterSince, followed, priority: undefined, runId: undefined, ...more }
+  return { pod: `redis-${n}`, uid: `uid-${n}`, address: address(n), presence: 'Present', label, process, masterSince, followed, priority: undefined, runId: undefined, revision: 'a', ...more }
 }
 
 export const names = (n: number, more: Partial<SentinelAnswer> = {}): SentinelAnswer =>
@@ -64,7 +64,7 @@ export function after (seen: Observation, action: Action): Observation {
     if (pod.uid !== action.pod.uid) return pod
     if (action.kind === 'label') return { ...pod, label: action.role }
     if (action.kind === 'unblock') return pod
-    if (action.kind === 'qualify') return { ...pod, priority: 100 }
+    if (action.kind === 'qualify') return { ...pod, priority: action.priority }
     const process: Process = { kind: 'slave', master: action.master, link: 'connected', offset: 0 }
     return { ...pod, process, masterSince: undefined }
   })

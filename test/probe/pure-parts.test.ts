@@ -5,7 +5,7 @@ import { reconnectDelay } from '../../src/probe/connection.ts'
 import type { PodFacts } from '../../src/probe/inventory.ts'
 import { labelPatch } from '../../src/probe/label-patch.ts'
 import { answered, blocked, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
-import { parseFailoverAnswer, parseReplicaInfo, parseReplicas, parseRole, parseSentinelAnswer } from '../../src/probe/replies.ts'
+import { parseFailoverAnswer, parsePriority, parseReplicaInfo, parseReplicas, parseRole, parseRunId, parseSentinelAnswer } from '../../src/probe/replies.ts'
 import { master, slaveOf } from './observations.ts'
 
 await t.test('ROLE of a master lists its replicas', async (t) => {
@@ -43,6 +43,10 @@ await t.test('a replica without a link has the offset that INFO knows', async (t
   const info = '# Replication\r\nrole:slave\r\nslave_read_repl_offset:9\r\nslave_repl_offset:42\r\nslave_priority:7\r\nmaster_repl_offset:7\r\n'
   t.strictSame(parseReplicaInfo(info), { offset: 42, priority: 7 })
   t.strictSame(parseReplicaInfo('role:master'), { offset: -1, priority: undefined })
+  t.equal(parsePriority(['replica-priority', '50']), 50)
+  for (const reply of [[], ['replica-priority', 'x'], 'ERR', null]) t.equal(parsePriority(reply), undefined)
+  t.equal(parseRunId('# Server\r\nrun_id:0af\r\n'), '0af')
+  t.equal(parseRunId(''), undefined)
 })
 
 await t.test('a failover that was not clearly refused may have been accepted', async (t) => {
@@ -80,7 +84,7 @@ await t.test('master since the first of an unbroken series of answers', async (t
 })
 
 const pod: PodFacts = {
-  namespace: 'ns', name: 'a-redis-0', uid: 'u', resourceVersion: '7', cluster: 'a', component: 'redis', ordinal: 0, ip: undefined, node: undefined, presence: 'Present', label: 'slave', hasAnnotations: true, ended: false,
+  namespace: 'ns', name: 'a-redis-0', uid: 'u', resourceVersion: '7', cluster: 'a', component: 'redis', ordinal: 0, ip: undefined, node: undefined, presence: 'Present', label: 'slave', revision: 'a', hasAnnotations: true, ended: false,
 }
 
 await t.test('a label is replaced only on the same pod and only where the old value still stands', async (t) => {

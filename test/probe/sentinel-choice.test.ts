@@ -4,7 +4,7 @@ import { choiceOf } from '../../src/probe/sentinel-choice.ts'
 
 const one = (address: string, more: Partial<ReplicaFigures> = {}): ReplicaFigures => ({ address, offset: 10, priority: 100, runId: address, age: 5000, isEligible: true, ...more })
 const even = { a: 50, b: 50 }
-const now = (offset: number, runId?: string) => ({ offset, runId })
+const now = (offset: number, runId?: string, priority = 100) => ({ offset, priority, runId })
 
 const cases: Record<string, [ReplicaFigures[], Record<string, number>, string | undefined]> = {
   'of two equals the lower run id': [[one('b'), one('a')], even, 'a'],
@@ -21,6 +21,10 @@ const cases: Record<string, [ReplicaFigures[], Record<string, number>, string | 
 for (const [name, [known, offsets, expected]] of Object.entries(cases)) {
   await t.test(name, async (t) => t.equal(choiceOf(known, new Map(Object.entries(offsets).map(([at, offset]) => [at, now(offset)]))), expected))
 }
+
+await t.test('one that the probe prefers comes before the others', async (t) => {
+  t.equal(choiceOf([one('a'), one('b')], new Map([['a', now(50)], ['b', now(50, 'b', 50)]])), 'b')
+})
 
 await t.test('a process that was started since has another run id than the sentinel knows', async (t) => {
   const living = new Map([['a', now(50, 'c')], ['b', now(50, 'b')]])

@@ -8,8 +8,9 @@ set -u
 . "${CONFIG_DIR:-/config}/cluster.sh"
 
 LIMIT=${LIMIT:-13}
-# The probe begins two seconds after the deletion, for kube-proxy's sake; the master serves its clients until then (seconds).
-PROBE_WAIT=${PROBE_WAIT:-3}
+# The probe begins two or three seconds after the deletion, for kube-proxy's sake and until the replicas are level; the master serves its
+# clients until then (seconds).
+PROBE_WAIT=${PROBE_WAIT:-4}
 KUBE_PROXY_WAIT=${KUBE_PROXY_WAIT:-1.3}
 # the output of a hook is shown nowhere, that of PID 1 is the pod's log
 HOOK_LOG=${HOOK_LOG:-/proc/1/fd/2}

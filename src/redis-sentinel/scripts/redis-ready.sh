@@ -35,7 +35,8 @@ judge() {
   [ "$role" = slave ] || exit 0
   # redis-start.sh has told the sentinels how old its data was; once it was in a stream its offset tells, also when the master is gone
   if [ "$link" = up ] || [ "$offset" -gt 1 ]; then
-    [ "$priority" = 100 ] || local_redis CONFIG SET replica-priority 100 >/dev/null
+    # a small one is the probe's, which prefers this replica for a moment
+    { [ "$priority" -gt 0 ] && [ "$priority" -le 100 ]; } || local_redis CONFIG SET replica-priority 100 >/dev/null
   fi
   if [ "$link" = up ]; then
     [ -e "$DATA_DIR/.synced" ] || : >"$DATA_DIR/.synced"

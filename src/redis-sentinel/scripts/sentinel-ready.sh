@@ -43,11 +43,23 @@ judge() {
   forget_removed
 }
 
+local_sentinel() {
+  # shellcheck disable=SC2086 # the flags are several words
+  "$CLI" -h "$LOCAL_ADDRESS" -p "$SENTINEL_PORT" $REDIS_CLI_FLAGS SENTINEL "$@" 2>/dev/null
+}
+
+# A sentinel asks a redis for its role every ten seconds. One that last heard "master" of a replica, and then is cut off together with the
+# real master, makes the one that was promoted meanwhile follow that old master when the network is back, before it hears the news: all
+# that was written since is lost (sentinel.c, +convert-to-slave). A start forgets the setting, and before Redis 7.0 there is none.
+ask_each_second() {
+  local_sentinel DEBUG INFO-PERIOD 1000 >/dev/null
+}
+
 if [ -e "$WAITING" ]; then
   read -r reason <"$WAITING"
   refuse "$reason"
 fi
 load_cluster || refuse 'no cluster.env'
 [ -z "$no_password" ] || refuse "$no_password"
-# shellcheck disable=SC2086 # the flags are several words
-"$CLI" -h "$LOCAL_ADDRESS" -p "$SENTINEL_PORT" $REDIS_CLI_FLAGS SENTINEL MASTER "$MASTER_NAME" 2>/dev/null | judge
+ask_each_second
+local_sentinel MASTER "$MASTER_NAME" | judge
