@@ -87,6 +87,14 @@ versions: dist/probe/main.js ## the lab and ten faults with every redis and Valk
 chaos: dist/probe/main.js ## random faults under load: SEED= MINUTES= SIZE= SENTINELS=
 	@$(OWN_NETWORK) npx tsx test/lab/chaos.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SIZE),--size $(SIZE)) $(if $(SENTINELS),--sentinels $(SENTINELS))
 
+.PHONY: upgrade-check
+upgrade-check: node_modules/.ready ## whether an upgrade of the operator from another commit restarts pods: FROM=
+	@npx tsx local/upgrade-check.ts $(if $(HELP),--help) $(FROM)
+
+.PHONY: fuzz
+fuzz: node_modules/.ready ## the webhook with broken requests: MINUTES= SEED=
+	@npx tsx test/fuzz/hook.ts $(if $(HELP),--help) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: cluster-test
 cluster-test: node_modules/.ready ## the whole on a real Kubernetes; METACONTROLLER_BIN names a real Metacontroller
 	@npx tsx local/with-cluster.ts npx tap --disable-coverage --jobs=1 --timeout=900 $(CLUSTER)

@@ -16,7 +16,7 @@ function column (markdown: string, number: number): string[] {
 
 t.test('every reason of a condition is documented, and every documented one exists', async (t) => {
   const sources = await Promise.all(['src/redis/status.ts', 'src/redis/state.ts', 'src/redis-sentinel/status.ts'].map(read))
-  const stated = sources.flatMap((text) => [...text.matchAll(/reason: '(\w+)'|verdict\('\w+', '(\w+)'/g)].map(([, a, b]) => (a ?? b) as string))
+  const stated = sources.flatMap((text) => [...text.matchAll(/reason: '(\w+)'|(?:verdict\('\w+', |unapplied\()'(\w+)'/g)].map(([, a, b]) => (a ?? b) as string))
   const documented = column(await read('docs/conditions.md'), 3)
   t.strictSame([...new Set(documented)].sort(), [...new Set(stated)].sort())
 })

@@ -9,16 +9,7 @@ import { z } from 'zod'
 import { Redis } from '../api/redis.ts'
 import { RedisSentinel } from '../api/redis-sentinel.ts'
 import type { Observed } from '../metadata/children.ts'
-
-const KubernetesObject = z.looseObject({
-  apiVersion: z.string(),
-  kind: z.string(),
-  metadata: z.looseObject({ name: z.string(), namespace: z.string().optional(), uid: z.string().optional() }),
-})
-
-/** Objects by "Kind.version" or "Kind.group/version", then by a key that hook v1 and v2 write differently. */
-const Groups = z.record(z.string(), z.record(z.string(), KubernetesObject))
-export type Groups = z.infer<typeof Groups>
+import { Groups } from './objects.ts'
 
 const Controller = z.looseObject({
   metadata: z.looseObject({ name: z.string() }),

@@ -38,18 +38,19 @@ export function checkResponse (response: SyncResponse, controller: Controller, n
     if (names.has(name)) throw new Error(`${name} is desired twice`)
     names.add(name)
   }
-  const hole = findNull(response)
-  if (hole !== undefined) throw new Error(`the answer holds null at ${hole}`)
+  const hole = pathOfNull(response)
+  if (hole !== undefined) throw new Error(`the answer holds null at .${hole.join('.')}`)
   return response
 }
 
-/** Path of the first null or undefined; undefined when there is none. Echoed claim templates may hold what the API server wrote. */
-function findNull (value: unknown, path = ''): string | undefined {
-  if (value === null || value === undefined) return path
-  if (typeof value !== 'object' || path.endsWith('.volumeClaimTemplates')) return undefined
-  for (const [key, inner] of Object.entries(value)) {
-    const found = findNull(inner, `${path}.${key}`)
-    if (found !== undefined) return found
+/** Keys down to the first null or undefined; undefined when there is none. Echoed claim templates may hold what the API server wrote. */
+function pathOfNull (value: object): string[] | undefined {
+  for (const key of Object.keys(value)) {
+    const inner = (value as Record<string, unknown>)[key]
+    if (inner === null || inner === undefined) return [key]
+    if (typeof inner !== 'object' || key === 'volumeClaimTemplates') continue
+    const found = pathOfNull(inner)
+    if (found) return [key, ...found]
   }
   return undefined
 }

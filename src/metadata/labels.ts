@@ -30,12 +30,15 @@ export function selectorLabels ({ app, component, name }: Identity): Record<stri
   return { app, component, name }
 }
 
-export function commonLabels (identity: Identity): Record<string, string> {
+export function commonLabels ({ app, component, name }: Identity): Record<string, string> {
+  // the selector's, spelled out: a spread here is the slowest line of the hook
   return {
-    ...selectorLabels(identity),
-    'app.kubernetes.io/component': identity.component,
-    'app.kubernetes.io/instance': identity.name,
+    app,
+    component,
+    name,
+    'app.kubernetes.io/component': component,
+    'app.kubernetes.io/instance': name,
     'app.kubernetes.io/managed-by': MANAGED_BY,
-    'app.kubernetes.io/name': identity.app,
+    'app.kubernetes.io/name': app,
   }
 }

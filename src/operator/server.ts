@@ -4,10 +4,13 @@ import Fastify, {
 } from 'fastify'
 import { z } from 'zod'
 import { customize, type KindName, KINDS, REVISION, sync } from '../hook/kinds.ts'
+import { boundIntake } from './intake.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Requests carry whole objects with managedFields and no bound of their own (metacontroller.md 1.1). */
 const BODY_LIMIT = 32 * 1024 * 1024
+/** Real requests have some hundred kilobytes, and Metacontroller has five workers. */
+const INTAKE_LIMIT = 2 * BODY_LIMIT
 /** Go keeps idle connections for 90 s; a server that closes first makes a sync fail (metacontroller.md 1.1). */
 const KEEP_ALIVE_MS = 95_000
 /** Metacontroller gives up after 10 s. */
@@ -33,6 +36,7 @@ export function buildServer ({ logger, metrics, now }: Dependencies): FastifyIns
     onConstructorPoisoning: 'error',
   })
   server.server.headersTimeout = KEEP_ALIVE_MS + 5_000
+  boundIntake(server, INTAKE_LIMIT)
   // Fastify reads text as a string that is no request: a 415 says more
   server.removeContentTypeParser('text/plain')
   // what curl -d says of any body, so that a person needs no further flag (design 2.3)

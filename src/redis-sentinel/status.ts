@@ -5,7 +5,7 @@ import { byName, type Observed, type Parent, type Verdict } from '../metadata/ch
 import { conditions } from '../metadata/conditions.ts'
 import { MASTER_ROLE, ROLE_LABEL, ROLE_SINCE_ANNOTATION } from '../metadata/labels.ts'
 import { redisSentinelNames } from '../metadata/names.ts'
-import { endpointOf, isReady, phaseOf, podsOf } from '../redis/status.ts'
+import { endpointOf, isReady, phaseOf, podsOf, troubleOf } from '../redis/status.ts'
 import { MASTER_PORT, SENTINEL_PORT } from './services.ts'
 
 export interface Situation {
@@ -67,12 +67,15 @@ function availableVerdict (labelled: readonly Pod[]): Verdict {
 
 function readyVerdict (spec: RedisSentinelSpec, pods: Pods, available: Verdict, applied: Verdict): Verdict {
   if (applied.reason === 'ChildrenMissing') return { ...applied, type: 'Ready' }
-  if (available.status === 'False') return { ...available, type: 'Ready' }
+  if (available.status === 'False') return { ...available, type: 'Ready', message: `${available.message}${troubleOf([...pods.redis, ...pods.sentinel])}` }
   const notReady = [
     ...short('redis', pods.redis, spec.redisReplicas),
     ...short('sentinel', pods.sentinel, spec.sentinelReplicas),
   ]
-  if (notReady.length > 0) return { type: 'Ready', status: 'False', reason: 'PodsNotReady', message: `${notReady.join(' and ')} pods are ready.` }
+  if (notReady.length > 0) {
+    const message = `${notReady.join(' and ')} pods are ready.${troubleOf([...pods.redis, ...pods.sentinel])}`
+    return { type: 'Ready', status: 'False', reason: 'PodsNotReady', message }
+  }
   return { type: 'Ready', status: 'True', reason: 'Serving', message: 'All pods are ready and the master is known.' }
 }
 

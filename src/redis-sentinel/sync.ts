@@ -7,7 +7,7 @@ import { type Answer, byName, type Child, type Observed, type Parent } from '../
 import { redisSentinelNames } from '../metadata/names.ts'
 import { keepImmutable, SETTINGS_ANNOTATION } from '../redis/pod.ts'
 import { resolveSpec, stateConfigMap } from '../redis/state.ts'
-import { appliedVerdict, keptClaims, missing, podsOf, refused, RESYNC_SECONDS } from '../redis/status.ts'
+import { appliedVerdict, differing, keptClaims, missing, podsOf, refused, RESYNC_SECONDS } from '../redis/status.ts'
 import { type Addresses, addresses, complete, type Names } from './addresses.ts'
 import { configMaps, type Members } from './config-maps.ts'
 import { identity } from './identity.ts'
@@ -34,11 +34,12 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
     podDisruptionBudget(parent, 'sentinel'),
   ]), ...startable(statefulSets, configs.length === 2, members !== undefined, observed)]
   const absent = missing([...children, ...statefulSets], observed)
-  const applied = appliedVerdict(absent, keptClaims(statefulSets, observed))
+  const otherwise = differing(children, observed)
+  const applied = appliedVerdict({ absent, otherwise, kept: keptClaims(statefulSets, observed) })
   return {
     status: redisSentinelStatus({ parent, spec, observed, specValid, applied }, now),
     children,
-    ...(absent.length > 0 && { resyncAfterSeconds: RESYNC_SECONDS }),
+    ...(absent.length + otherwise.length > 0 && { resyncAfterSeconds: RESYNC_SECONDS }),
   }
 }
 

@@ -5,10 +5,11 @@ import type { Condition, Phase } from '../api/kubernetes.ts'
 import type { RedisStatus } from '../api/redis.ts'
 import { type Answer, byName, type Child, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
 import { conditions } from '../metadata/conditions.ts'
+import { difference } from '../metadata/difference.ts'
 import { redisNames } from '../metadata/names.ts'
 import { REDIS_PORT } from './exporter.ts'
 
-/** While a desired child is missing no event may ever come: a foreign object holds its name, or the old CR's children go. */
+/** While a desired child is missing or otherwise no event may ever come: a foreign object holds its name, or the API server refuses it. */
 export const RESYNC_SECONDS = 5
 
 /** Only the StatefulSet's own pods: labels can be copied, a controller reference with its UID cannot be mistaken. */
@@ -23,30 +24,84 @@ export function isReady (pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
 }
 
+/** Waiting for these is a matter of seconds. */
+const STARTING = ['ContainerCreating', 'PodInitializing']
+
+/** What keeps the first of these pods from starting, as a sentence with a space before it; empty when Kubernetes says nothing. */
+export function troubleOf (pods: readonly Pod[]): string {
+  for (const pod of pods.toSorted((a, b) => (a.metadata?.name ?? '') < (b.metadata?.name ?? '') ? -1 : 1)) {
+    const trouble = unscheduled(pod) ?? unstartable(pod)
+    if (trouble !== undefined) return ` ${pod.metadata?.name}: ${trouble.replace(/\.?$/, '.')}`
+  }
+  return ''
+}
+
+function unscheduled ({ status }: Pod): string | undefined {
+  const condition = status?.conditions?.find((one) => one.type === 'PodScheduled' && one.status === 'False')
+  return condition && (condition.message ?? condition.reason)
+}
+
+/** Its reason alone: the message counts back-offs, and would be a new status each time. */
+function unstartable ({ status }: Pod): string | undefined {
+  const containers = [...status?.initContainerStatuses ?? [], ...status?.containerStatuses ?? []]
+  return containers.flatMap(({ name, state }) => {
+    const reason = state?.waiting?.reason
+    return reason === undefined || STARTING.includes(reason) ? [] : [`container ${name} waits with ${reason}`]
+  })[0]
+}
+
 /** Host and port inside the cluster; no cluster domain, since the hook cannot know it. */
 export function endpointOf (parent: Parent, service: string, port: number): string {
   return `${service}.${parent.metadata.namespace}.svc:${port}`
 }
 
 export function missing (desired: readonly Child[], observed: Observed): string[] {
-  const { configMaps, services, statefulSets, podDisruptionBudgets } = observed
-  const there = [...configMaps, ...services, ...statefulSets, ...podDisruptionBudgets].map(nameOf)
-  return [...new Set(desired.map(nameOf))].filter((name) => !there.includes(name))
+  const there = childrenOf(observed)
+  return [...new Set(desired.map(nameOf))].filter((name) => !there.has(name))
+}
+
+/**
+ * The children that are there and not as desired, each with the first field that is otherwise. ConfigMaps are left out: nobody refuses
+ * them, and they change with each failover.
+ */
+export function differing (desired: readonly Child[], observed: Observed): string[] {
+  const there = childrenOf(observed)
+  return desired.filter(({ kind }) => kind !== 'ConfigMap').flatMap((child) => {
+    const name = nameOf(child)
+    const field = there.has(name) ? difference(child, there.get(name)) : undefined
+    return field === undefined ? [] : [`${name} (${field})`]
+  })
+}
+
+function childrenOf ({ configMaps, services, statefulSets, podDisruptionBudgets }: Observed): Map<string, Child> {
+  return new Map([...configMaps, ...services, ...statefulSets, ...podDisruptionBudgets].map((child) => [nameOf(child), child]))
 }
 
 function nameOf (child: Child): string {
   return `${child.kind} ${child.metadata?.name}`
 }
 
-/** `absent` are children that are desired, or will be, and are not observed. */
-export function appliedVerdict (absent: readonly string[], kept: readonly string[]): Verdict {
+export interface Deviations {
+  /** Children that are desired, or will be, and are not observed. */
+  readonly absent: readonly string[]
+  readonly otherwise: readonly string[]
+  /** StatefulSets with a field that cannot be changed. */
+  readonly kept: readonly string[]
+}
+
+/** The API server's refusals are events of the parent; a child that is not as desired is what the hook can see of one. */
+export function appliedVerdict ({ absent, otherwise, kept }: Deviations): Verdict {
+  const unapplied = (reason: string, message: string): Verdict => ({ type: 'Applied', status: 'False', reason, message })
   if (absent.length > 0) {
-    const message = `Waiting for ${absent.join(', ')}. What exists under such a name and belongs to something else is left alone.`
-    return { type: 'Applied', status: 'False', reason: 'ChildrenMissing', message }
+    return unapplied('ChildrenMissing', `Waiting for ${absent.join(', ')}. What exists under such a name and belongs to something else is left alone; ` +
+      'what the API server refuses is in the events of this object.')
+  }
+  if (otherwise.length > 0) {
+    return unapplied('ChildrenDiffer', `Being changed: ${otherwise.join(', ')}. If it stays so the API server refuses the change: see the events of this object.`)
   }
   if (kept.length > 0) {
-    const message = `${kept.join(', ')}: a field that Kubernetes does not let change stays as it was created.`
-    return { type: 'Applied', status: 'False', reason: 'ImmutableField', message }
+    return unapplied('ImmutableField', `${kept.join(', ')}: the size or class of the volume claims stays as it was created, Kubernetes does not let it change. ` +
+      'Claims that exist can grow: kubectl patch pvc.')
   }
   return { type: 'Applied', status: 'True', reason: 'AllApplied', message: 'All children are as desired.' }
 }
@@ -92,5 +147,5 @@ export function redisStatus ({ parent, observed, specValid, applied }: RedisSitu
 function readyVerdict (pods: readonly Pod[], applied: Verdict): Verdict {
   if (applied.reason === 'ChildrenMissing') return { ...applied, type: 'Ready' }
   if (pods.some(isReady)) return { type: 'Ready', status: 'True', reason: 'Serving', message: 'Redis answers.' }
-  return { type: 'Ready', status: 'False', reason: 'PodsNotReady', message: 'The Redis pod is not ready.' }
+  return { type: 'Ready', status: 'False', reason: 'PodsNotReady', message: `The Redis pod is not ready.${troubleOf(pods)}` }
 }

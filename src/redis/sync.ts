@@ -9,7 +9,7 @@ import { keepImmutable } from './pod.ts'
 import { redisServices } from './services.ts'
 import { resolveSpec, stateConfigMap } from './state.ts'
 import { redisStatefulSet } from './stateful-set.ts'
-import { appliedVerdict, keptClaims, missing, redisStatus, refused, RESYNC_SECONDS } from './status.ts'
+import { appliedVerdict, differing, keptClaims, missing, redisStatus, refused, RESYNC_SECONDS } from './status.ts'
 
 export function redisIdentity (parent: Parent): Identity {
   return { app: 'redis', component: 'redis', name: redisNames(parent.metadata.name).prefix }
@@ -29,10 +29,11 @@ export function syncRedis (parent: Redis | Parent, observed: Observed, now: Date
     ...redisServices(parent, spec, identity),
   ]), keepImmutable(statefulSet, byName(observed.statefulSets, names.statefulSet))]
   const absent = missing(children, observed)
-  const applied = appliedVerdict(absent, keptClaims([statefulSet], observed))
+  const otherwise = differing(children, observed)
+  const applied = appliedVerdict({ absent, otherwise, kept: keptClaims([statefulSet], observed) })
   return {
     status: redisStatus({ parent, observed, specValid, applied }, now),
     children,
-    ...(absent.length > 0 && { resyncAfterSeconds: RESYNC_SECONDS }),
+    ...(absent.length + otherwise.length > 0 && { resyncAfterSeconds: RESYNC_SECONDS }),
   }
 }

@@ -1,6 +1,8 @@
 // The fixed point on a real API server: a hook that is asked again answers what is there already.
+import { execa } from 'execa'
 import t from 'tap'
-import { apply, eventually, kubectl, namespace, ready, redis, redisSentinel } from './fixture.ts'
+import { ROOT } from '../../local/clusters.ts'
+import { apply, eventually, kubectl, namespace, prepared, ready, redis, redisSentinel } from './fixture.ts'
 
 const NAMESPACE = 'steady'
 
@@ -44,6 +46,18 @@ t.test('a settled parent that is synced again causes no write', async (t) => {
     t.comment(`round ${round}: ${after - before} writes, 2 of them the annotations`)
     if (round === 3) t.equal(after - before, 2, 'only the two annotations were written')
     before = after
+  }
+})
+
+t.test('the request that is captured from the cluster is the one that is answered: every child is kept', async (t) => {
+  for (const resource of ['redis/one', 'redissentinel/many']) {
+    t.equal(await kubectl('-n', NAMESPACE, 'get', resource, '-o', 'jsonpath={.status.conditions[?(@.type=="Applied")].reason}'), 'AllApplied')
+    const { stdout: request } = await execa('npx', ['tsx', 'local/capture.ts', NAMESPACE, resource], { cwd: ROOT, env: prepared().environment })
+    t.notMatch(request, /managedFields|last-applied/)
+    const { stdout } = await execa('npx', ['tsx', 'src/operator/render.ts', '--explain', '-'], { cwd: ROOT, input: request })
+    const lines = stdout.slice(0, stdout.indexOf('---')).trim().split('\n')
+    t.ok(lines.length >= 5 && lines.every((line) => line.startsWith('keep ')), lines.filter((line) => !line.startsWith('keep ')).join('\n'))
+    t.match(stdout, /phase: Ready/)
   }
 })
 

@@ -1,8 +1,9 @@
 import t from 'tap'
 import { KINDS, sync } from '../../src/hook/kinds.ts'
 import {
-  type Groups, observed, RedisCustomizeRequest, RedisSentinelCustomizeRequest, RedisSentinelSyncRequest, RedisSyncRequest
+  observed, RedisCustomizeRequest, RedisSentinelCustomizeRequest, RedisSentinelSyncRequest, RedisSyncRequest
 } from '../../src/hook/request.ts'
+import type { Groups } from '../../src/hook/objects.ts'
 import { controller, customizeRequest, NOW, pod, recorded, resource, syncRequest } from '../fixtures.ts'
 
 for (const name of ['sync-first', 'sync-creating', 'sync-settled']) {

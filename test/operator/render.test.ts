@@ -45,7 +45,7 @@ t.test('the requests that are printed for the samples are those of test/requests
 })
 
 t.test('--help says how it is used', async (t) => {
-  t.match(await render(['--help']), { exitCode: 0, stdout: /^usage: npm run render -- \[--request\] FILE/ })
+  t.match(await render(['--help']), { exitCode: 0, stdout: /^usage: npm run render -- \[--request \| --explain\] FILE/ })
 })
 
 t.test('resources come from standard input until one is of another kind, which is one clear error', async (t) => {
@@ -57,6 +57,21 @@ t.test('resources come from standard input until one is of another kind, which i
   t.match(names.find(({ name }) => name === 'a-redis'), { namespace: 'default' })
   t.match(names.find(({ name }) => name === 'b-redis'), { namespace: 'other' })
   t.strictSame([exitCode, stderr], [1, 'render: Deployment is neither Redis nor RedisSentinel\n'])
+})
+
+t.test('--explain says of each child what happens to it and why, and prints the status', async (t) => {
+  const { stdout, exitCode } = await render(['--explain', 'manifests/samples/redis-sentinel.yaml'])
+  t.equal(exitCode, 0)
+  t.match(stdout, /^create {4}Service [\w-]+-redis-master: it is desired and not there$/m)
+  t.match(stdout, /^withheld {2}StatefulSet [\w-]+-redis: it needs the addresses/m)
+  t.match(parseAllDocuments(stdout.slice(stdout.indexOf('---')))[0]?.toJS(), { status: { phase: 'Pending' } })
+})
+
+t.test('a captured request is answered as it is', async (t) => {
+  const { stdout, exitCode } = await render(['test/requests/redis-sync.json'])
+  t.equal(exitCode, 0)
+  t.equal(stdout, text('test/golden/redis.yaml'))
+  t.match(await render(['--explain', 'test/requests/redis-sync.json']), { exitCode: 0, stdout: /^keep {6}StatefulSet/m })
 })
 
 t.test('an invalid spec is one clear error', async (t) => {

@@ -126,6 +126,20 @@ t.test('a request of ten MiB is answered, one of 33 is too large', async (t) => 
   t.match(body, { error: /too large/ })
 })
 
+t.test('two hundred syncs at the same time are all answered, each with its own answer', async (t) => {
+  const { server } = await webhook(t)
+  const names = Array.from({ length: 200 }, (_, n) => `cache-${n}`)
+  const answers = await Promise.all(names.map((name) => request(server).post('/v1/redis-sentinel/sync')
+    .send(syncRequest('redis-sentinel', { parent: resource('redis-sentinel', { metadata: { name } }) })).expect(200)))
+  const first = answers.map(({ body }) => (body as { children: { metadata: { name: string } }[] }).children[0]?.metadata.name)
+  t.strictSame(first.map((name) => name?.replace(/^(cache-\d+).*/, '$1')), names)
+})
+
+t.test('a client that never sends the rest of its body is cut off', async (t) => {
+  const { server } = await webhook(t)
+  t.match(server, { requestTimeout: 30_000, headersTimeout: 100_000 })
+})
+
 t.test('a bug of the hook is a 500 with a sentence; the stack is for the log', async (t) => {
   const { server, log } = await webhook(t, () => { throw new Error('something broke') })
   const { text } = await request(server).post('/v1/redis/sync').send(syncRequest('redis')).expect(500)

@@ -1,3 +1,4 @@
+import type { ContainerStatus, PodStatus } from 'kubernetes-types/core/v1.js'
 import t from 'tap'
 import { appliedVerdict, endpointOf, isReady, missing, phaseOf, podsOf } from '../../src/redis/status.ts'
 import { syncRedis } from '../../src/redis/sync.ts'
@@ -22,6 +23,22 @@ for (const [name, pods] of Object.entries(notReady)) {
     t.match(ready(pods), { type: 'Ready', status: 'False', reason: 'PodsNotReady' })
     t.equal(status(pods).phase, 'Pending')
   })
+}
+
+const stuck: Record<string, [PodStatus, RegExp]> = {
+  'a pod that no node takes': [{ conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available.' }] },
+    /not ready\. demo-redis-0: 0\/3 nodes are available\.$/],
+  'an image that is not there': [{ containerStatuses: [waiting('ImagePullBackOff')] }, /demo-redis-0: container redis waits with ImagePullBackOff\.$/],
+  'a pod that is just being made': [{ containerStatuses: [waiting('ContainerCreating')] }, /not ready\.$/],
+}
+for (const [name, [status, message]] of Object.entries(stuck)) {
+  t.test(`the condition says what keeps it: ${name}`, async (t) => {
+    t.match(ready([{ ...pod('demo-redis-0', { ready: false }), status }]), { reason: 'PodsNotReady', message })
+  })
+}
+
+function waiting (reason: string): ContainerStatus {
+  return { name: 'redis', image: 'redis', imageID: '', ready: false, restartCount: 0, state: { waiting: { reason, message: 'back-off 40s' } } }
 }
 
 t.test('a pod belongs to the StatefulSet that controls it, not to one that merely owns it', async (t) => {
@@ -51,10 +68,21 @@ t.test('missing children are named once, by kind and name', async (t) => {
     ['ConfigMap demo-config', 'ConfigMap demo-state', 'StatefulSet demo-redis'])
 })
 
-t.test('what is missing comes before what cannot be changed', async (t) => {
-  t.match(appliedVerdict(['ConfigMap a'], ['StatefulSet b']), { status: 'False', reason: 'ChildrenMissing', message: /ConfigMap a/ })
-  t.match(appliedVerdict([], ['StatefulSet b']), { status: 'False', reason: 'ImmutableField', message: /StatefulSet b/ })
-  t.match(appliedVerdict([], []), { status: 'True', reason: 'AllApplied' })
+t.test('a change that the API server refuses, such as a node port in use, is seen by what stays as it was', async (t) => {
+  const observed = settledObserved('redis', redis(), [pod('demo-redis-0')])
+  const { status, resyncAfterSeconds } = syncRedis(redis({ nodePort: 30001 }), observed, NOW)
+  t.match(status.conditions?.find(({ type }) => type === 'Applied'), { status: 'False', reason: 'ChildrenDiffer', message: /Service demo-svc \(spec\.ports\)/ })
+  t.match(status.conditions?.[0], { type: 'Ready', status: 'True' }, 'what runs is as well as before')
+  t.equal(resyncAfterSeconds, 5, 'nobody else would tell that it goes by now')
+  t.notOk(syncRedis(redis(), observed, NOW).resyncAfterSeconds)
+})
+
+t.test('what is missing comes before what is otherwise, and that before what cannot be changed', async (t) => {
+  const [absent, otherwise, kept] = [['ConfigMap a'], ['Service b (spec.ports)'], ['StatefulSet c']]
+  t.match(appliedVerdict({ absent, otherwise, kept }), { status: 'False', reason: 'ChildrenMissing', message: /ConfigMap a/ })
+  t.match(appliedVerdict({ absent: [], otherwise, kept }), { status: 'False', reason: 'ChildrenDiffer', message: /Service b \(spec\.ports\)/ })
+  t.match(appliedVerdict({ absent: [], otherwise: [], kept }), { status: 'False', reason: 'ImmutableField', message: /StatefulSet c/ })
+  t.match(appliedVerdict({ absent: [], otherwise: [], kept: [] }), { status: 'True', reason: 'AllApplied' })
 })
 
 t.test('the phase is Error when a person must act, Ready when it serves, else Pending', async (t) => {
