@@ -26,6 +26,7 @@ export const causes: readonly Cause[] = [
   { name: 'node', title: 'node lost (its link is down)', runs: 10, localOnly: true, inject: loseNode },
   { name: 'stop', title: 'SIGSTOP of the process, 15 s', runs: 10, localOnly: true, inject: hang },
   { name: 'drain', title: 'kubectl drain of the master\'s node', runs: 10, localOnly: false, inject: drain },
+  { name: 'switchover', title: 'switchover to a replica by annotation', runs: 10, localOnly: false, inject: switchOver },
   { name: 'rolling', title: 'rolling update of all StatefulSets', runs: 10, localOnly: false, inject: roll },
 ]
 
@@ -67,6 +68,14 @@ async function drain (target: Target, { node }: PodSeen): Promise<() => Promise<
   await kubectl(target, 'cordon', node)
   await kubectl(target, 'drain', node, '--pod-selector', target.pods, '--delete-emptydir-data', '--ignore-daemonsets', '--timeout=60s')
   return async () => { await kubectl(target, 'uncordon', node) }
+}
+
+/** The way of this operator. */
+async function switchOver (target: Target, master: PodSeen): Promise<() => Promise<void>> {
+  const heir = (await pods(target)).find(({ name }) => name !== master.name)
+  if (target.parent === undefined || !heir) throw new Error('switchover: only for a RedisSentinel of this operator')
+  await kubectl(target, 'annotate', '--overwrite', target.parent, `cache.iguochan.io/switchover=${heir.name}`)
+  return nothing
 }
 
 async function roll (target: Target): Promise<() => Promise<void>> {

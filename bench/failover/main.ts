@@ -17,7 +17,8 @@ Without TARGET: the local cluster (or DEMO_KUBECONFIG) with this operator and a 
 
   CAUSES  ${causes.map(({ name }) => name).join(', ')}; all if left out
   RUNS    of each cause; ${causes.map(({ name, runs }) => `${name} ${runs}`).join(', ')} if left out
-  MODE    full; slow: the probe only labels, the sentinels and the start scripts do the rest; off: no probe at all
+  MODE    full; slow: the probe only labels, the sentinels and the start scripts do the rest; off: no probe at all, and
+          only a client that asks Sentinel, for the Service leads to the former master for ever
   OUT     OUT.json and OUT.svg are written
   TARGET  measures any other operator on the cluster of KUBECONFIG:
           --namespace default --pods app=my-redis --master-label role=master --service my-redis-master --host NODE --port NODEPORT

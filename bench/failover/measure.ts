@@ -15,10 +15,12 @@ const WARM = 500
 
 export async function measure (target: Target, watches: Watches, cause: Cause, run: number): Promise<Run> {
   const master = await well(target)
+  await target.probe?.stop()
   await sleep(REST_MS)
   const before = await runIdOf(target, master)
   const name = `bench:${cause.name}:${run}`
-  const direct = Array.from({ length: CLIENTS }, (_, i) => startClient(`${name}:${i}`, throughService(target)))
+  // the Service follows nobody without the probe
+  const direct = target.probe ? [] : Array.from({ length: CLIENTS }, (_, i) => startClient(`${name}:${i}`, throughService(target)))
   const asking = target.sentinelPort === undefined ? [] : [startClient(`${name}:sentinel`, throughSentinel(target))]
   const clients = [...direct, ...asking]
   await until('all clients write', () => clients.every(({ moments }) => moments.length > WARM) || undefined)
@@ -30,12 +32,13 @@ export async function measure (target: Target, watches: Watches, cause: Cause, r
   await until('all clients write elsewhere', () => clients.every((client) => client.firstElsewhere(before, from) !== undefined) || undefined)
   await sleep(AFTER_MS)
   await heal()
+  await target.probe?.start()
   await well(target)
   const to = performance.now()
   await Promise.all(clients.map((client) => client.stop()))
   const seen = watches.seen()
   const since = (moment: number | undefined) => moment === undefined ? null : (moment - from) / 1000
-  const gaps = direct.map(({ moments }) => gapsOf(moments, from, to)).toSorted((a, b) => b.sum - a.sum)
+  const gaps = (target.probe ? asking : direct).map(({ moments }) => gapsOf(moments, from, to)).toSorted((a, b) => b.sum - a.sum)
   return {
     cause: cause.name,
     run,
@@ -57,7 +60,7 @@ export async function measure (target: Target, watches: Watches, cause: Cause, r
 /** The client that had to wait longest. */
 function latest (clients: readonly Client[], before: string, from: number): number | null {
   const moments = clients.map((client) => client.firstElsewhere(before, from))
-  return moments.includes(undefined) ? null : (Math.max(...moments.map(Number)) - from) / 1000
+  return moments.length === 0 || moments.includes(undefined) ? null : (Math.max(...moments.map(Number)) - from) / 1000
 }
 
 async function losses (target: Target, clients: readonly Client[]): Promise<number> {

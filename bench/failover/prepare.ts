@@ -21,9 +21,10 @@ export async function prepare (mode: Mode): Promise<{ target: Target, stop: () =
   const where = await cluster(process.env['DEMO_KUBECONFIG'], process.env['DEMO_NODE_ADDRESS'])
   const { stop } = await install(where, metacontrollerBinary(process.env))
   await createRedis(where)
-  await setMode(where, mode)
+  await setMode(where, mode === 'off' ? 'full' : mode)
+  const probe = { start: () => setMode(where, 'full'), stop: () => setMode(where, 'off') }
   return {
-    target: targetIn(where),
+    target: { ...targetIn(where), ...(mode === 'off' && { probe }) },
     stop: async () => {
       await setMode(where, 'full')
       await kubectl(where, 'delete', 'namespace', NAMESPACE, '--wait=false')
@@ -64,5 +65,6 @@ function targetIn (where: Cluster): Target {
     masterName: 'mymaster',
     statefulSets: [`${NAME}-redis`, `${NAME}-sentinel`],
     password: undefined,
+    parent: `redissentinel/${NAME}`,
   }
 }

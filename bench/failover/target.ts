@@ -21,6 +21,10 @@ export interface Target {
   /** For the rolling update. */
   readonly statefulSets: readonly string[]
   readonly password: string | undefined
+  /** The resource of this operator, as kubectl names it. */
+  readonly parent?: string
+  /** When it is measured without the probe: it must be there between the runs, or the Service would never lead to the new master. */
+  readonly probe?: { readonly start: () => Promise<void>, readonly stop: () => Promise<void> }
 }
 
 export interface PodSeen {

@@ -1,6 +1,8 @@
 /** The RedisSentinel kind: a master, its replicas and the sentinels that watch them. */
 import { z } from 'zod'
+import { Config, configProblems } from './config.ts'
 import { type CelRule, commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
+import { PodSettings, podProblems, serviceProblems, ServiceSettings } from './pod.ts'
 
 const differ = (a: string, b: string): CelRule => ({
   rule: `!has(self.${a}) || !has(self.${b}) || self.${a} != self.${b}`,
@@ -20,6 +22,12 @@ export const RedisSentinelSpec = z.object({
   sentinelNodePort: NodePort.optional().describe('Port on every node that leads to the sentinels.'),
   storage: Storage.prefault({ size: '1Gi' }).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
   exporter: Exporter.optional(),
+  config: Config,
+  redisPod: PodSettings.optional(),
+  sentinelPod: PodSettings.optional(),
+  masterService: ServiceSettings.optional(),
+  replicaService: ServiceSettings.optional(),
+  sentinelService: ServiceSettings.optional(),
   masterName: z.string().min(1).max(63).regex(/^[A-Za-z0-9._-]+$/, 'must hold only letters, digits, ".", "_" and "-"').default('mymaster')
     .describe('Name by which clients ask the sentinels for the master.')
     .meta({ 'x-kubernetes-validations': [{ rule: 'self == oldSelf', message: 'masterName cannot be changed' }] }),
@@ -32,6 +40,21 @@ export const RedisSentinelSpec = z.object({
 }).describe('What the user wants.')
   .meta({ 'x-kubernetes-validations': DIFFERENT_PORTS })
 export type RedisSentinelSpec = z.infer<typeof RedisSentinelSpec>
+
+/** What the schema cannot say, as sentences. */
+export function redisSentinelProblems (spec: RedisSentinelSpec): string[] {
+  const { quorum, sentinelReplicas } = spec
+  return [
+    ...(quorum !== undefined && quorum > sentinelReplicas ? [`quorum ${quorum} is more than the ${sentinelReplicas} sentinels: no failover could ever be agreed on.`] : []),
+    ...(sentinelReplicas % 2 === 0 ? ['sentinelReplicas must be 3, 5 or 7.'] : []),
+    ...configProblems(spec.config),
+    ...podProblems('redisPod', spec.redisPod),
+    ...podProblems('sentinelPod', spec.sentinelPod),
+    ...serviceProblems('masterService', spec.masterService, spec.masterNodePort),
+    ...serviceProblems('replicaService', spec.replicaService, spec.nodePort),
+    ...serviceProblems('sentinelService', spec.sentinelService, spec.sentinelNodePort),
+  ]
+}
 
 const ready = (what: string) => z.string().max(16).optional().describe(`Ready and wanted ${what}, as "3/3".`)
 

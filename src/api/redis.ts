@@ -1,14 +1,24 @@
 /** The Redis kind: one Redis process with its volume. */
 import { z } from 'zod'
+import { Config, configProblems } from './config.ts'
 import { commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
+import { PodSettings, podProblems, serviceProblems, ServiceSettings } from './pod.ts'
 
 export const RedisSpec = z.object({
   image: Image.default('redis:7.0').describe('Image of Redis (or Valkey): the official ones, Debian or Alpine.'),
   nodePort: NodePort.optional().describe('Port on every node that leads to Redis. Without it the Service is reachable inside the cluster only.'),
   storage: Storage.prefault({ size: '1Gi' }).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
   exporter: Exporter.optional(),
+  config: Config,
+  pod: PodSettings.optional(),
+  service: ServiceSettings.optional(),
 }).describe('What the user wants.')
 export type RedisSpec = z.infer<typeof RedisSpec>
+
+/** What the schema cannot say, as sentences. */
+export function redisProblems ({ config, pod, service, nodePort }: RedisSpec): string[] {
+  return [...configProblems(config), ...podProblems('pod', pod), ...serviceProblems('service', service, nodePort)]
+}
 
 export const RedisStatus = z.object(commonStatus).describe('What was observed.')
 export type RedisStatus = z.infer<typeof RedisStatus>

@@ -74,5 +74,9 @@ export function structural (schema: z.ZodType): Node {
 
 function normalise (node: Node): void {
   delete node['$schema']
+  if (node['x-kubernetes-preserve-unknown-fields'] === true) {
+    delete node['additionalProperties']
+    delete node['properties']
+  }
   if (node['x-kubernetes-int-or-string'] === true) node['anyOf'] = [{ type: 'integer' }, { type: 'string' }]
 }

@@ -10,6 +10,9 @@ export type Role = typeof MASTER_ROLE | typeof REPLICA_ROLE
 /** On a pod: when its role label last changed, RFC 3339. The hook reads it for `status.lastRoleUpdateTime`. */
 export const ROLE_SINCE_ANNOTATION = `${GROUP}/redis-role-since`
 
+/** On a RedisSentinel: the redis pod that a person wants as master. The probe takes it away when that is so. */
+export const SWITCHOVER_ANNOTATION = `${GROUP}/switchover`
+
 /** On the Service of one pod: that pod's name. The probe learns announced address -> pod from these Services. */
 export const POD_SERVICE_LABEL = `${GROUP}/pod`
 

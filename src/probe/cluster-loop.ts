@@ -71,6 +71,9 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   }
 
   function alarm (seen: Observation, verdict: Verdict, subject: ClusterFacts): void {
+    if (options.mayAct() && seen.wanted !== undefined && seen.redis.every(({ pod }) => pod !== seen.wanted)) {
+      options.publishEvent(subject, 'SwitchoverImpossible', `no redis pod is called ${seen.wanted}`)
+    }
     if (verdict.kind === 'confirmed' || !memory.lastMaster || !options.mayAct()) return
     if (pace.unsettledFor() <= ALARM_MS + subject.downAfterMilliseconds) return
     options.publishEvent(subject, 'NoMaster', `no master can be confirmed (${reasonsOf(seen, verdict)}); the label stays where it is`)

@@ -2,6 +2,7 @@
  * The planned handover of a living master, step by step: no acknowledged write is lost. Pure.
  *
  *   PodLeaves     the master's pod is being deleted
+ *   Switchover    a person wants another one, which the sentinels prefer by now
  *   NotPublished  a promotion that no sentinel knows any more, for the one that made it is gone: the others would fail over once more,
  *                 away from the living master, and lose what it has written since. Forced now, it loses nothing, whomever they choose.
  *
@@ -15,9 +16,9 @@
  */
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import { canChoose, chosenSentinel, isAsked } from './decide-failover.ts'
-import { answersOf, namedByMajority, type Observation, type PausedMaster, type RedisView, type SentinelView } from './observation.ts'
-
-type HandoverReason = 'PodLeaves' | 'NotPublished'
+import {
+  answersOf, type HandoverReason, namedByMajority, type Observation, type PausedMaster, PREFERRED_PRIORITY, type RedisView, type SentinelView
+} from './observation.ts'
 
 export type HandoverStep =
   | { readonly kind: 'pause', readonly pod: RedisView, readonly reason: HandoverReason }
@@ -57,6 +58,10 @@ const ATTEMPTS_MS = 2000
 const PROLONG_MS = 2000
 /** After a handover that did not happen: time for redis-prestop.sh, and for what was in the way. */
 const RETRY_MS = 3000
+/** A switchover has time: each attempt that fails stops the writes for three seconds. */
+const RETRY_SWITCHOVER_MS = 60_000
+/** Sentinels ask every second (sentinel-ready.sh), and a question may wait for the one before it. */
+const PREFERENCE_KNOWN_MS = 2500
 
 /** Undefined: no handover is wanted or under way. Empty: it is under way and waits. */
 export function handover (seen: Observation, confirmation: Confirmation | undefined): readonly HandoverStep[] | undefined {
@@ -64,10 +69,15 @@ export function handover (seen: Observation, confirmation: Confirmation | undefi
   const pod = pausedMaster(seen)
   if (paused && pod) {
     if (startedAt < paused.until) return nextStep(seen, pod, paused)
-    if (startedAt < paused.until + RETRY_MS) return undefined
+    if (startedAt < retryAt(paused)) return undefined
   }
   const reason = confirmation && reasonFor(seen, confirmation)
   return reason && isPrepared(seen, confirmation) ? [{ kind: 'pause', pod: confirmation.master, reason }] : undefined
+}
+
+/** When a handover that did not happen may be tried again. */
+export function retryAt ({ until, reason }: PausedMaster): number {
+  return until + (reason === 'Switchover' ? RETRY_SWITCHOVER_MS : RETRY_MS)
 }
 
 /** One that is silent, dead or a replica by now is none: what is right then is right without a handover. */
@@ -76,7 +86,7 @@ export function pausedMaster ({ redis, paused }: Observation): RedisView | undef
 }
 
 function reasonFor (seen: Observation, { by, master }: Confirmation): HandoverReason | undefined {
-  if (by === 'Majority') return hasToGo(seen, master) ? 'PodLeaves' : undefined
+  if (by === 'Majority') return hasToGo(seen, master) ? 'PodLeaves' : isToBeReplaced(seen, master) ? 'Switchover' : undefined
   const { masterSince = seen.startedAt } = master
   const allAnswer = answersOf(seen).length === seen.sentinelReplicas
   const isUnpublished = (allAnswer && masterSince < seen.startedAt) || seen.startedAt - masterSince >= PUBLICATION_GRACE_MS
@@ -87,7 +97,13 @@ function hasToGo ({ startedAt, leavingSince = startedAt }: Observation, { presen
   return presence !== 'Present' && startedAt - leavingSince >= (presence === 'Gone' ? KUBE_PROXY_FORCED_MS : KUBE_PROXY_MS)
 }
 
-function isPrepared (seen: Observation, { by, master, address }: Confirmation): boolean {
+function isToBeReplaced ({ redis, wanted, startedAt }: Observation, master: RedisView): boolean {
+  const heir = redis.find((pod) => pod.pod === wanted && pod !== master)
+  return master.presence === 'Present' && heir?.presence === 'Present' && heir.priority === PREFERRED_PRIORITY &&
+    startedAt - (heir.prioritySince ?? startedAt) >= PREFERENCE_KNOWN_MS
+}
+
+export function isPrepared (seen: Observation, { by, master, address }: Confirmation): boolean {
   const monitored = monitoredByAll(seen)
   // the label first: clients wait for it
   if (master.label !== MASTER_ROLE && master.presence !== 'Gone') return false
@@ -129,7 +145,7 @@ function isFollowed ({ redis }: Observation, master: RedisView, address: string,
 function nextStep (seen: Observation, pod: RedisView, paused: PausedMaster): HandoverStep[] {
   const [successor, other] = successors(seen, pod, paused)
   if (successor?.address !== undefined && !other) return [{ kind: 'yield', pod, master: successor.address, successor, reason: 'Succeeded' }]
-  const reason = pod.presence === 'Present' ? 'NotPublished' : 'PodLeaves'
+  const { reason } = paused
   if (reason === 'NotPublished' && answersOf(seen).some(({ named }) => named === pod.address)) return [{ kind: 'resume', pod, reason: 'ChosenItself' }]
   // One that hung goes into TILT and promotes half a minute later: whatever is written until then would be lost.
   if (isUnderWay(seen, paused)) return paused.until - seen.startedAt < PROLONG_MS ? [{ kind: 'pause', pod, reason }] : []

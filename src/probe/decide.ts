@@ -9,6 +9,7 @@
  *     handover    the master's pod is being deleted, ...               CLIENT PAUSE, SENTINEL FAILOVER, see decide-handover.ts
  *     scripts     a script blocks the master                                SCRIPT KILL
  *     demotions   a second master while the majority's one is alive        REPLICAOF + CLIENT KILL
+ *     fulfilling  the master that a person wanted is there                  its annotation goes
  *     qualifying  a replica that is synchronized, and still has the priority of old data; or the one that is to take over by plan
  *                                                                           CONFIG SET replica-priority
  *     repointing  replicas that follow somebody else                       REPLICAOF
@@ -17,7 +18,7 @@
  */
 import { MASTER_ROLE, REPLICA_ROLE, type Role } from '../metadata/labels.ts'
 import { type Failover, succession } from './decide-failover.ts'
-import { type Confirmation, handover, type HandoverStep, PUBLICATION_GRACE_MS } from './decide-handover.ts'
+import { type Confirmation, handover, type HandoverStep, isPrepared, PUBLICATION_GRACE_MS } from './decide-handover.ts'
 import { answersOf, namedByMajority, type Observation, PREFERRED_PRIORITY, type RedisView, USUAL_PRIORITY } from './observation.ts'
 
 export type Verdict =
@@ -33,7 +34,8 @@ export type Action =
   }
   | { readonly kind: 'demote', readonly pod: RedisView, readonly master: string, readonly reason: 'NotNamedByMajority' }
   | { readonly kind: 'follow', readonly pod: RedisView, readonly master: string, readonly reason: 'FollowsAnotherMaster' }
-  | { readonly kind: 'qualify', readonly pod: RedisView, readonly priority: number, readonly reason: 'Synchronized' | 'UpdatedAlready' }
+  | { readonly kind: 'qualify', readonly pod: RedisView, readonly priority: number, readonly reason: 'Synchronized' | 'UpdatedAlready' | 'Wanted' }
+  | { readonly kind: 'fulfil', readonly pod: RedisView, readonly reason: 'SwitchedOver' }
   | { readonly kind: 'unblock', readonly pod: RedisView, readonly master: string, readonly reason: 'BlockedByScript' }
   | Failover
   | HandoverStep
@@ -43,7 +45,7 @@ export function decide (seen: Observation, verdict: Verdict = judge(seen)): read
   // nobody is demoted, pointed elsewhere or labelled while a master changes by plan
   if (steps) return steps
   if (verdict.kind === 'waiting') return [...scripts(seen), ...labellingWithoutMaster(seen), ...failovers(seen)]
-  return [...demotions(seen, verdict), ...repointing(seen, verdict), ...qualifying(seen, verdict), ...labelling(seen, verdict)]
+  return [...demotions(seen, verdict), ...repointing(seen, verdict), ...qualifying(seen, verdict), ...labelling(seen, verdict), ...fulfilling(seen, verdict)]
 }
 
 export function judge (seen: Observation): Verdict {
@@ -132,10 +134,12 @@ function repointing (seen: Observation, { by, address }: Confirmed): Action[] {
  * Sentinels prefer a lower replica-priority to more data. redis-ready.sh sets the usual one as well, some seconds later: too late when
  * the master dies in between, for then one with less data is promoted.
  */
-function qualifying (seen: Observation, { master, address }: Confirmed): Action[] {
+function qualifying (seen: Observation, verdict: Confirmed): Action[] {
+  const { master, address } = verdict
   const isFollower = ({ process }: RedisView) => process.kind === 'slave' && process.master === address && process.link === 'connected'
   return seen.redis.filter((pod) => pod === master || isFollower(pod)).flatMap((pod): Action[] => {
-    if (isUpdatedBefore(pod, master)) return pod.priority === PREFERRED_PRIORITY ? [] : [{ kind: 'qualify', pod, priority: PREFERRED_PRIORITY, reason: 'UpdatedAlready' }]
+    const preferred = isUpdatedBefore(pod, master) ? 'UpdatedAlready' : isWanted(pod, seen, verdict) ? 'Wanted' : undefined
+    if (preferred) return pod.priority === PREFERRED_PRIORITY ? [] : [{ kind: 'qualify', pod, priority: PREFERRED_PRIORITY, reason: preferred }]
     return pod.priority === undefined || pod.priority === USUAL_PRIORITY ? [] : [{ kind: 'qualify', pod, priority: USUAL_PRIORITY, reason: 'Synchronized' }]
   })
 }
@@ -147,6 +151,19 @@ function qualifying (seen: Observation, { master, address }: Confirmed): Action[
 function isUpdatedBefore (pod: RedisView, master: RedisView): boolean {
   return pod !== master && master.presence === 'Leaving' && pod.presence === 'Present' &&
     pod.revision !== undefined && master.revision !== undefined && pod.revision !== master.revision
+}
+
+/**
+ * Only just before a handover that can begin: were the master to die meanwhile, a preferred one would succeed it even with less data.
+ * So not while an attempt that failed waits for the next one.
+ */
+function isWanted (pod: RedisView, seen: Observation, verdict: Confirmed): boolean {
+  return pod.pod === seen.wanted && pod !== verdict.master && pod.presence === 'Present' && !seen.paused && isPrepared(seen, verdict)
+}
+
+/** When the sentinels know it too, so that they do not change it again. */
+function fulfilling ({ wanted }: Observation, { by, master }: Confirmed): Action[] {
+  return by === 'Majority' && master.pod === wanted && master.label === MASTER_ROLE ? [{ kind: 'fulfil', pod: master, reason: 'SwitchedOver' }] : []
 }
 
 /** At no instant do two pods that may be writable carry the master label. */

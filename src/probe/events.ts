@@ -18,6 +18,8 @@ export type EventReason =
   | 'LastResortPromotion'
   /** A script blocked the master for longer than busy-reply-threshold and was ended. */
   | 'ScriptKilled'
+  /** A person wants a master that is no redis pod of this cluster. */
+  | 'SwitchoverImpossible'
   /** For longer than a failover takes no master could be confirmed. */
   | 'NoMaster'
 
@@ -30,7 +32,7 @@ export interface Subject {
 export type PublishEvent = (subject: Subject, reason: EventReason, message: string) => void
 
 const COMPONENT = 'sentinel-probe'
-const WARNINGS: readonly EventReason[] = ['ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'NoMaster']
+const WARNINGS: readonly EventReason[] = ['ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'NoMaster']
 /** The same thing said again within this time says nothing new. */
 const SILENCE_MS = 60_000
 const DEADLINE_MS = 5000

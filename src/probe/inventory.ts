@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import { VERSION, GROUP, REDIS_SENTINEL } from '../api/group.ts'
 import { RedisSentinelSpec } from '../api/redis-sentinel.ts'
-import { POD_SERVICE_LABEL, ROLE_LABEL, type App, type Component } from '../metadata/labels.ts'
+import { POD_SERVICE_LABEL, ROLE_LABEL, SWITCHOVER_ANNOTATION, type App, type Component } from '../metadata/labels.ts'
 import { ordinalOf, parentPrefix } from '../metadata/names.ts'
 import type { ApiClient } from './api-client.ts'
 import type { Presence } from './observation.ts'
@@ -17,6 +17,8 @@ export interface ClusterFacts extends Stored {
   readonly masterName: string
   readonly downAfterMilliseconds: number
   readonly failoverTimeout: number
+  /** The redis pod that a person wants as master. */
+  readonly wanted: string | undefined
 }
 
 export interface PodFacts extends Stored {
@@ -147,13 +149,14 @@ const ReadSpec = RedisSentinelSpec.pick({
 })
 
 function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFacts | undefined): ClusterFacts | undefined {
-  const { name, namespace = '', uid = '', resourceVersion = '', deletionTimestamp } = metadataOf(object)
+  const { name, namespace = '', uid = '', resourceVersion = '', deletionTimestamp, annotations = {} } = metadataOf(object)
   if (deletionTimestamp !== undefined) return undefined
   const spec = ReadSpec.safeParse(object.spec)
   const read = spec.success ? spec.data : before
   if (!read) return undefined
   const { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout } = read
-  return { namespace, name, uid, resourceVersion, redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout }
+  const wanted = annotations[SWITCHOVER_ANNOTATION] || undefined
+  return { namespace, name, uid, resourceVersion, redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout, wanted }
 }
 
 interface PodObject extends KubeObject {
@@ -206,7 +209,7 @@ function trimService (object: ServiceObject): AddressFacts | undefined {
 interface Metadata extends NonNullable<KubeObject['metadata']> {
   readonly deletionTimestamp?: string
   readonly labels?: Readonly<Record<string, string | undefined>>
-  readonly annotations?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string | undefined>>
 }
 
 function metadataOf (object: KubeObject): Metadata {

@@ -146,6 +146,7 @@ function observation (view: ClusterView, links: Links, startedAt: number, memory
     redisReplicas,
     downAfterMilliseconds,
     failoverTimeout,
+    wanted: view.facts?.wanted,
     redis: of('redis').map((pod) => redisView(pod, view.addressOf(pod), links.redis.get(linkKey(pod)), startedAt)),
     sentinels: of('sentinel').map((pod) => sentinelView(pod, links.sentinels.get(linkKey(pod)), startedAt)),
   }
@@ -163,6 +164,7 @@ function redisView (pod: PodFacts, address: string | undefined, link: RedisLink 
     masterSince: state?.masterSince,
     followed: state?.followed,
     priority: state?.priority,
+    prioritySince: state?.prioritySince,
     runId: state?.runId,
     revision: pod.revision,
   }

@@ -2,7 +2,7 @@
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import type { Verdict } from './decide.ts'
 import { deadMaster } from './decide-failover.ts'
-import { pausedMaster } from './decide-handover.ts'
+import { pausedMaster, retryAt } from './decide-handover.ts'
 import type { LastMaster, Memory, Observation } from './observation.ts'
 
 export const NOTHING: Memory = {
@@ -17,7 +17,7 @@ export function whatToRemember (seen: Observation, verdict: Verdict): Memory {
     vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
     asked: isSucceeded ? undefined : seen.asked,
     leavingSince: isLeaving(seen, lastMaster) ? seen.leavingSince ?? seen.startedAt : undefined,
-    paused: pausedMaster(seen) && seen.paused,
+    paused: pausedMaster(seen) && seen.paused && seen.startedAt < retryAt(seen.paused) ? seen.paused : undefined,
   }
 }
 

@@ -46,6 +46,8 @@ export interface RedisView {
   readonly followed: string | undefined
   /** Its replica-priority, when it was seen; sentinels look at it before they look at the offset. */
   readonly priority: number | undefined
+  /** When the probe saw or set that; sentinels know it a second later. */
+  readonly prioritySince: number | undefined
   /** Of the process; undefined until it is known. Of two equal replicas sentinels take the one with the lower one. */
   readonly runId: string | undefined
   /** Of its StatefulSet, as the pod was made from it: another one than the master's is the newer one when the master is being replaced. */
@@ -81,6 +83,8 @@ export interface Observation extends Memory {
   readonly redisReplicas: number
   readonly downAfterMilliseconds: number
   readonly failoverTimeout: number
+  /** The redis pod that a person wants as master. */
+  readonly wanted: string | undefined
   readonly redis: readonly RedisView[]
   readonly sentinels: readonly SentinelView[]
 }
@@ -99,8 +103,15 @@ export interface Memory {
   readonly paused: PausedMaster | undefined
 }
 
+/**
+ * PodLeaves: the master's pod is being deleted. Switchover: a person wants another master. NotPublished: a promotion that no sentinel
+ * knows any more, for the one that made it is gone.
+ */
+export type HandoverReason = 'PodLeaves' | 'Switchover' | 'NotPublished'
+
 export interface PausedMaster {
   readonly uid: string
+  readonly reason: HandoverReason
   /** When CLIENT PAUSE had been answered. */
   readonly from: number
   /** It takes writes again at this time at the earliest. */

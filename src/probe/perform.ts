@@ -1,6 +1,7 @@
 /** Carries out what `decide` decided on one cluster: commands at once, labels one after the other, for their order is the point. */
 import type { Logger } from 'pino'
-import { MASTER_ROLE } from '../metadata/labels.ts'
+import { GROUP, REDIS_SENTINEL, VERSION } from '../api/group.ts'
+import { MASTER_ROLE, SWITCHOVER_ANNOTATION } from '../metadata/labels.ts'
 import { type ApiClient, hasStatus } from './api-client.ts'
 import type { Action } from './decide.ts'
 import type { Failover, LivingReplica } from './decide-failover.ts'
@@ -39,7 +40,8 @@ export interface Target {
 
 type Labelling = Extract<Action, { kind: 'label' }>
 type ForcedFailover = Failover | Extract<HandoverStep, { kind: 'failover' }>
-type Command = Exclude<Action, Labelling | ForcedFailover>
+type Fulfilment = Extract<Action, { kind: 'fulfil' }>
+type Command = Exclude<Action, Labelling | ForcedFailover | Fulfilment>
 
 const PATCH_DEADLINE_MS = 2000
 /** Until every replica has all: a pause that ends by itself, so that nobody has to end one of redis-prestop.sh. */
@@ -53,7 +55,10 @@ export async function perform (actions: readonly Action[], target: Target, deps:
   const commands = actions.filter((action) => action.kind !== 'label')
   const results = await Promise.all([
     labelInOrder(labellings, target, deps),
-    ...commands.map((action) => action.kind === 'failover' ? forceFailover(action, target, deps) : command(action, target, deps)),
+    ...commands.map((action) => {
+      if (action.kind === 'fulfil') return fulfil(action, target, deps)
+      return action.kind === 'failover' ? forceFailover(action, target, deps) : command(action, target, deps)
+    }),
   ])
   return results.every(Boolean)
 }
@@ -159,19 +164,42 @@ async function carryOut (action: Command, link: RedisLink, target: Target, deps:
     case 'follow': return link.follow(action.master)
     case 'unblock': return link.unblock()
     case 'qualify': return link.qualify(action.priority)
-    case 'pause': return pause(action.pod.uid, link, PAUSE_MS, target, deps)
+    case 'pause': return pause(action, link, PAUSE_MS, target, deps)
     case 'resume':
       await link.resume()
       target.remember({ paused: undefined })
   }
 }
 
+/** Somebody who asks for another one meanwhile is not overlooked: only what was asked for is taken away. */
+async function fulfil ({ pod: { pod }, reason }: Fulfilment, { subject }: Target, { api, log, mayAct }: PerformDeps): Promise<boolean> {
+  const { namespace, name } = subject
+  const path = `/metadata/annotations/${SWITCHOVER_ANNOTATION.replace('/', '~1')}`
+  try {
+    await api.request('PATCH', `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/${REDIS_SENTINEL.plural}/${name}`, {
+      body: [{ op: 'test', path, value: pod }, { op: 'remove', path }],
+      contentType: 'application/json-patch+json',
+      deadlineMs: PATCH_DEADLINE_MS,
+      mayStart: mayAct,
+    })
+  } catch (err) {
+    const stale = hasStatus(err, 404, 409, 422)
+    if (!stale) log.warn({ namespace, name, err }, 'switchover annotation not taken away')
+    return stale
+  }
+  log.info({ namespace, pod, reason }, 'switchover is done')
+  return true
+}
+
+type Pausing = Pick<Extract<HandoverStep, { kind: 'pause' }>, 'pod' | 'reason'>
+
 /** A pause that is in force becomes longer. */
-async function pause (uid: string, link: RedisLink, ms: number, { remember, paused }: Target, { now }: PerformDeps): Promise<void> {
+async function pause (action: Pausing, link: RedisLink, ms: number, { remember, paused }: Target, { now }: PerformDeps): Promise<void> {
   const asked = now()
+  const { pod: { uid }, reason } = action
   const before = paused()
   await link.pause(ms)
-  remember({ paused: { uid, from: before?.uid === uid ? before.from : now(), until: asked + ms } })
+  remember({ paused: { uid, from: before?.uid === uid ? before.from : now(), until: asked + ms, reason } })
 }
 
 function eventOf (action: Command): [EventReason, string] | undefined {
@@ -237,7 +265,7 @@ async function staysPaused (action: ForcedFailover, ms: number, target: Target, 
   const { uid } = action.pod
   const link = target.redisLink(uid)
   if (!link || target.paused()?.uid !== uid) return false
-  return pause(uid, link, ms, target, deps).then(() => true, () => false)
+  return pause(action, link, ms, target, deps).then(() => true, () => false)
 }
 
 function announce ({ subject }: Target, { publishEvent }: PerformDeps, reason: EventReason, message: string): void {

@@ -6,6 +6,7 @@ export interface ProcessState {
   readonly masterSince: number | undefined
   readonly followed: string | undefined
   readonly priority: number | undefined
+  readonly prioritySince: number | undefined
   readonly runId: string | undefined
   /** When the present, unbroken series of refused connections began. */
   readonly refusedSince: number | undefined
@@ -13,7 +14,8 @@ export interface ProcessState {
 
 export const UNKNOWN: Process = { kind: 'unknown' }
 export const UNSEEN: ProcessState = {
-  process: UNKNOWN, masterSince: undefined, followed: undefined, priority: undefined, runId: undefined, refusedSince: undefined,
+  process: UNKNOWN, masterSince: undefined, followed: undefined, priority: undefined, prioritySince: undefined, runId: undefined,
+  refusedSince: undefined,
 }
 
 /** Refused once may be a listener that is being replaced; twice, this far apart, nobody listens. */
@@ -25,6 +27,7 @@ export function answered (state: ProcessState, role: Process, now: number): Proc
     masterSince: role.kind === 'master' ? state.masterSince ?? now : undefined,
     followed: role.kind === 'slave' && role.link === 'connected' ? role.master : state.followed,
     priority: role.kind === 'slave' ? role.priority ?? state.priority : state.priority,
+    prioritySince: state.prioritySince,
     runId: state.runId,
     refusedSince: undefined,
   }

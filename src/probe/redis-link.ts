@@ -47,7 +47,7 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
     onOpen: () => {
       if (retired) connection.close()
       // after the role, which is urgent
-      else ask().then(() => readIdentity(connection)).then((identity) => { state = { ...state, ...identity } }).catch(() => {})
+      else ask().then(() => readIdentity(connection)).then((identity) => { state = { ...state, ...identity, prioritySince: now() } }).catch(() => {})
     },
     onClose: () => change(lost(state)),
     onRefused: () => change(refused(state, now())),
@@ -89,7 +89,7 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
-    ...commandsOf(connection, (priority) => { state = { ...state, priority } }),
+    ...commandsOf(connection, (priority) => { state = { ...state, priority, prioritySince: now() } }),
     retire: () => { retired = true },
     close: connection.close,
   }

@@ -1,5 +1,6 @@
 /** The two ConfigMaps: base configuration, scripts, and the cluster's members in cluster.env. */
 import type { ConfigMap } from 'kubernetes-types/core/v1.js'
+import { type Config, configLines, directives } from '../api/config.ts'
 import { quorumOf, type RedisSentinelSpec } from '../api/redis-sentinel.ts'
 import type { Parent } from '../metadata/children.ts'
 import { redisSentinelNames, sentinelId } from '../metadata/names.ts'
@@ -36,7 +37,7 @@ export function configMaps (parent: Parent, spec: RedisSentinelSpec, members: Me
   })
   return [
     configMap(names.redis.config, namespace, identity(parent, 'redis'), {
-      'cluster.env': env, 'redis.conf': redisConfOf(spec), ...scripts('redis-'),
+      'cluster.env': env, 'redis.conf': redisConfOf(spec), 'live.conf': liveConf(spec.config), ...scripts('redis-'),
     }),
     configMap(names.sentinel.config, namespace, identity(parent, 'sentinel'), {
       'cluster.env': env, 'sentinel.conf': sentinelConfOf(), ...scripts('sentinel-'),
@@ -44,9 +45,14 @@ export function configMaps (parent: Parent, spec: RedisSentinelSpec, members: Me
   ]
 }
 
+/** What redis-ready.sh gives a running redis; an empty value would be no key. */
+function liveConf (config: Config): string {
+  return ['# by CONFIG SET', ...configLines(directives(config, 'live')), ''].join('\n')
+}
+
 /** Every pod has a volume, of its own or of its node. */
-export function redisConfOf (spec: RedisSentinelSpec): string {
-  return redisConf({ persistent: true, redisReplicas: spec.redisReplicas, port: REDIS_PORT })
+export function redisConfOf ({ redisReplicas, config }: RedisSentinelSpec): string {
+  return redisConf({ persistent: true, redisReplicas, port: REDIS_PORT, config })
 }
 
 export function sentinelConfOf (): string {

@@ -1,5 +1,6 @@
 // redis.conf of the redis pods: what is the same in all of them. redis-start.sh adds the announced address, the
 // master and the password.
+import { type Config, configLines } from '../api/config.ts'
 import { tlsConf } from './tls.ts'
 
 export interface RedisConfInput {
@@ -12,6 +13,7 @@ export interface RedisConfInput {
   /** Only TLS, with the files of the Secret in `tlsDir`. The password is no setting: the start script adds it. */
   readonly tls?: boolean
   readonly tlsDir?: string
+  readonly config?: Config
 }
 
 export function redisConf (input: RedisConfInput): string {
@@ -27,6 +29,7 @@ export function redisConf (input: RedisConfInput): string {
     ...(input.redisReplicas >= 3 ? boundedLoss : []),
     // SIGTERM waits this long for replicas that lag; the pod's grace period is longer
     'shutdown-timeout 10',
+    ...configLines(input.config),
     '',
   ].join('\n')
 }

@@ -1,12 +1,14 @@
 /** The two StatefulSets. Their templates hold no address, so that a new or repaired one restarts nobody. */
 import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { Container, Probe } from 'kubernetes-types/core/v1.js'
+import { directives } from '../api/config.ts'
+import type { PodSettings } from '../api/pod.ts'
 import { quorumOf, type RedisSentinelSpec } from '../api/redis-sentinel.ts'
 import type { Parent } from '../metadata/children.ts'
 import { commonLabels, type Component, selectorLabels } from '../metadata/labels.ts'
 import { hash, redisSentinelNames } from '../metadata/names.ts'
 import { exporterContainers, REDIS_PORT } from '../redis/exporter.ts'
-import { podTemplate } from '../redis/pod.ts'
+import { podTemplate, resourcesOf } from '../redis/pod.ts'
 import { containerSecurityContext } from '../redis/security.ts'
 import { CONFIG_DIR, configMount, dataMount, initContainers, podEnv, volumeClaims, volumes } from '../redis/volumes.ts'
 import { redisConfOf, sentinelConfOf } from './config-maps.ts'
@@ -21,7 +23,8 @@ export function redisStatefulSet (parent: Parent, spec: RedisSentinelSpec): Stat
     component: 'redis',
     replicas: spec.redisReplicas,
     image: spec.image,
-    settings: redisConfOf(spec),
+    settings: redisConfOf({ ...spec, config: directives(spec.config, 'start') }),
+    pod: spec.redisPod,
     size: spec.storage.size,
     containers: [redisContainer(spec), ...exporterContainers(spec.exporter)],
   })
@@ -33,6 +36,7 @@ export function sentinelStatefulSet (parent: Parent, spec: RedisSentinelSpec): S
     replicas: spec.sentinelReplicas,
     image: spec.sentinelImage,
     // what sentinel-start.sh writes into the sentinel's own file at each start
+    pod: spec.sentinelPod,
     settings: [sentinelConfOf(), quorumOf(spec), spec.downAfterMilliseconds, spec.failoverTimeout].join('\n'),
     size: SENTINEL_VOLUME,
     containers: [sentinelContainer(spec)],
@@ -44,6 +48,7 @@ interface Part {
   readonly replicas: number
   readonly image: string
   readonly settings: string
+  readonly pod: PodSettings | undefined
   readonly size: string
   readonly containers: Container[]
 }
@@ -70,6 +75,7 @@ function statefulSet (parent: Parent, spec: RedisSentinelSpec, part: Part): Stat
         initContainers: initContainers(spec.storage, part.image),
         containers: part.containers,
         volumes: volumes(spec.storage, names.config),
+        pod: part.pod,
       }),
       volumeClaimTemplates: volumeClaims(spec.storage, part.size),
     },
@@ -85,7 +91,7 @@ function redisContainer (spec: RedisSentinelSpec): Container {
     ports: [{ name: 'redis', containerPort: REDIS_PORT, protocol: 'TCP' }],
     volumeMounts: [configMount(), dataMount(spec.storage)],
     securityContext: containerSecurityContext(),
-    resources: { requests: { cpu: '100m', memory: '64Mi' } },
+    resources: resourcesOf(spec.redisPod, { cpu: '100m', memory: '64Mi' }),
     lifecycle: { preStop: { exec: { command: script('redis-prestop.sh') } } },
     ...probes('redis'),
   }
@@ -101,7 +107,7 @@ function sentinelContainer (spec: RedisSentinelSpec): Container {
     volumeMounts: [configMount(), dataMount(spec.storage)],
     securityContext: containerSecurityContext(),
     // a request and no limit: a throttled sentinel finds healthy nodes down and goes into TILT (sentinel.md 12)
-    resources: { requests: { cpu: '50m', memory: '32Mi' } },
+    resources: resourcesOf(spec.sentinelPod, { cpu: '50m', memory: '32Mi' }),
     ...probes('sentinel'),
   }
 }

@@ -1,7 +1,7 @@
 /** RedisSentinel: parent and observed children -> desired children and status. Start reading here. */
 import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { ConfigMap } from 'kubernetes-types/core/v1.js'
-import { type RedisSentinel, RedisSentinelSpec, type RedisSentinelStatus } from '../api/redis-sentinel.ts'
+import { type RedisSentinel, redisSentinelProblems, RedisSentinelSpec, type RedisSentinelStatus } from '../api/redis-sentinel.ts'
 import { prune } from '../metadata/canonical.ts'
 import { type Answer, byName, type Child, type Observed, type Parent } from '../metadata/children.ts'
 import { redisSentinelNames } from '../metadata/names.ts'
@@ -18,7 +18,7 @@ import { masters, redisSentinelStatus } from './status.ts'
 
 export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Observed, now: Date): Answer<RedisSentinelStatus> {
   const names = redisSentinelNames(parent.metadata.name)
-  const { spec, verdict: specValid } = resolveSpec(parent, observed, names.state, RedisSentinelSpec, validate)
+  const { spec, verdict: specValid } = resolveSpec(parent, observed, names.state, RedisSentinelSpec, redisSentinelProblems)
   if (!spec) return refused(parent, specValid, now)
 
   const members = knownMembers(spec, observed, names)
@@ -41,16 +41,6 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
     children,
     ...(absent.length + otherwise.length > 0 && { resyncAfterSeconds: RESYNC_SECONDS }),
   }
-}
-
-/** What the schema cannot say. */
-function validate ({ quorum, sentinelReplicas }: RedisSentinelSpec): string[] {
-  const problems: string[] = []
-  if (quorum !== undefined && quorum > sentinelReplicas) {
-    problems.push(`quorum ${quorum} is more than the ${sentinelReplicas} sentinels: no failover could ever be agreed on.`)
-  }
-  if (sentinelReplicas % 2 === 0) problems.push('sentinelReplicas must be 3, 5 or 7.')
-  return problems
 }
 
 /** All members with their addresses; undefined while one address is missing. */

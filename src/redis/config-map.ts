@@ -1,11 +1,12 @@
 /** The ConfigMap of a Redis: its redis.conf. */
 import type { ConfigMap } from 'kubernetes-types/core/v1.js'
+import { type Config, configLines } from '../api/config.ts'
 import { commonLabels, type Identity } from '../metadata/labels.ts'
 import { REDIS_PORT } from './exporter.ts'
 import { DATA_DIR } from './volumes.ts'
 
 /** Every acknowledged write is on disk within a second, and a truncated last record does not keep Redis from starting. */
-export function standaloneConf (): string {
+export function standaloneConf (config?: Config): string {
   return [
     `port ${REDIS_PORT}`,
     'bind * -::*',
@@ -16,6 +17,7 @@ export function standaloneConf (): string {
     'appendfsync everysec',
     'aof-load-truncated yes',
     'tcp-keepalive 60',
+    ...configLines(config),
     '',
   ].join('\n')
 }

@@ -1,7 +1,11 @@
 /** What the pods of both kinds share: metadata, security, placement. */
 import type { StatefulSet, StatefulSetSpec } from 'kubernetes-types/apps/v1.js'
-import type { Affinity, Container, PodTemplateSpec, Volume } from 'kubernetes-types/core/v1.js'
+import type {
+  Affinity, Container, PodSpec, PodTemplateSpec, ResourceRequirements, TopologySpreadConstraint, Volume, WeightedPodAffinityTerm
+} from 'kubernetes-types/core/v1.js'
+import type { PodSettings } from '../api/pod.ts'
 import { commonLabels, type Identity, selectorLabels } from '../metadata/labels.ts'
+import { resourceRequirements } from './exporter.ts'
 import { podSecurityContext } from './security.ts'
 
 /** A change of this annotation is what restarts pods: a hash of the settings that a process reads only at its start. */
@@ -16,33 +20,54 @@ export interface PodParts {
   readonly initContainers: Container[]
   readonly containers: Container[]
   readonly volumes: Volume[]
+  readonly pod: PodSettings | undefined
 }
 
-export function podTemplate ({ identity, settings, initContainers, containers, volumes }: PodParts): PodTemplateSpec {
+export function podTemplate ({ identity, settings, initContainers, containers, volumes, pod = {} }: PodParts): PodTemplateSpec {
+  const { imagePullPolicy } = pod
+  const pulled = (container: Container): Container => imagePullPolicy ? { ...container, imagePullPolicy } : container
   return {
-    metadata: { labels: commonLabels(identity), annotations: { [SETTINGS_ANNOTATION]: settings } },
+    metadata: { labels: { ...pod.labels, ...commonLabels(identity) }, annotations: { ...pod.annotations, [SETTINGS_ANNOTATION]: settings } },
     spec: {
-      affinity: apart(identity),
+      ...placement(pod, identity),
       // nothing in the pods talks to the API server, and the Services' variables would only crowd the environment
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       terminationGracePeriodSeconds: GRACE_SECONDS,
-      securityContext: podSecurityContext(),
-      initContainers,
-      containers,
+      securityContext: { ...podSecurityContext(), ...pod.securityContext },
+      initContainers: initContainers.map(pulled),
+      containers: containers.map(pulled),
       volumes,
     },
   }
 }
 
-/** Pods of one kind and CR on different nodes where possible: a lost node must not take the majority with it. */
+/** The user's objects are Kubernetes' own, and the API server checks them. */
+function placement (pod: PodSettings, identity: Identity): Partial<PodSpec> {
+  const { affinity, topologySpreadConstraints, tolerations, nodeSelector, priorityClassName, serviceAccountName, imagePullSecrets } = pod
+  return {
+    affinity: affinity ?? apart(identity),
+    ...(topologySpreadConstraints && { topologySpreadConstraints: topologySpreadConstraints as unknown as TopologySpreadConstraint[] }),
+    ...(tolerations && { tolerations }),
+    ...(nodeSelector && { nodeSelector }),
+    ...(priorityClassName !== undefined && { priorityClassName }),
+    ...(serviceAccountName !== undefined && { serviceAccountName }),
+    ...(imagePullSecrets && { imagePullSecrets }),
+  }
+}
+
+/** Of the container that serves: the user's, or requests alone. */
+export function resourcesOf (pod: PodSettings | undefined, requests: Record<string, string>): ResourceRequirements {
+  return pod?.resources ? resourceRequirements(pod.resources) : { requests }
+}
+
+/** Pods of one kind and CR on different nodes and zones where possible: a lost one must not take the majority with it. */
 function apart (identity: Identity): Affinity {
+  const term = (weight: number, topologyKey: string): WeightedPodAffinityTerm =>
+    ({ weight, podAffinityTerm: { labelSelector: { matchLabels: selectorLabels(identity) }, topologyKey } })
   return {
     podAntiAffinity: {
-      preferredDuringSchedulingIgnoredDuringExecution: [{
-        weight: 100,
-        podAffinityTerm: { labelSelector: { matchLabels: selectorLabels(identity) }, topologyKey: 'kubernetes.io/hostname' },
-      }],
+      preferredDuringSchedulingIgnoredDuringExecution: [term(100, 'kubernetes.io/hostname'), term(50, 'topology.kubernetes.io/zone')],
     },
   }
 }

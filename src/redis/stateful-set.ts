@@ -7,7 +7,7 @@ import { commonLabels, type Identity, selectorLabels } from '../metadata/labels.
 import { hash, redisNames } from '../metadata/names.ts'
 import { exporterContainers, REDIS_PORT } from './exporter.ts'
 import { standaloneConf } from './config-map.ts'
-import { podTemplate } from './pod.ts'
+import { podTemplate, resourcesOf } from './pod.ts'
 import { containerSecurityContext } from './security.ts'
 import { CONFIG_DIR, configMount, dataMount, initContainers, podEnv, volumeClaims, volumes } from './volumes.ts'
 
@@ -27,10 +27,11 @@ export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Ide
       selector: { matchLabels: selectorLabels(identity) },
       template: podTemplate({
         identity,
-        settings: hash('sha256', standaloneConf()).slice(0, 16),
+        settings: hash('sha256', standaloneConf(spec.config)).slice(0, 16),
         initContainers: initContainers(spec.storage, spec.image),
         containers: [redisContainer(spec), ...exporterContainers(spec.exporter)],
         volumes: volumes(spec.storage, names.config),
+        pod: spec.pod,
       }),
       volumeClaimTemplates: volumeClaims(spec.storage, spec.storage.size),
     },
@@ -46,7 +47,7 @@ function redisContainer (spec: RedisSpec): Container {
     ports: [{ name: 'redis', containerPort: REDIS_PORT, protocol: 'TCP' }],
     volumeMounts: [configMount(), dataMount(spec.storage)],
     securityContext: containerSecurityContext(),
-    resources: { requests: { cpu: '100m', memory: '64Mi' } },
+    resources: resourcesOf(spec.pod, { cpu: '100m', memory: '64Mi' }),
     // any answer is life: LOADING a large file is not a reason to be killed (design 4.6)
     startupProbe: { exec: { command: ['sh', '-c', ANSWERS] }, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 300 },
     livenessProbe: { exec: { command: ['sh', '-c', ANSWERS] }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },

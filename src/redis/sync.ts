@@ -1,5 +1,5 @@
 /** Redis: parent and observed children -> desired children and status. Start reading here. */
-import { type Redis, RedisSpec, type RedisStatus } from '../api/redis.ts'
+import { type Redis, redisProblems, RedisSpec, type RedisStatus } from '../api/redis.ts'
 import { prune } from '../metadata/canonical.ts'
 import { type Answer, byName, type Observed, type Parent } from '../metadata/children.ts'
 import type { Identity } from '../metadata/labels.ts'
@@ -17,14 +17,14 @@ export function redisIdentity (parent: Parent): Identity {
 
 export function syncRedis (parent: Redis | Parent, observed: Observed, now: Date): Answer<RedisStatus> {
   const names = redisNames(parent.metadata.name)
-  const { spec, verdict: specValid } = resolveSpec(parent, observed, names.state, RedisSpec, () => [])
+  const { spec, verdict: specValid } = resolveSpec(parent, observed, names.state, RedisSpec, redisProblems)
   if (!spec) return refused(parent, specValid, now)
 
   const identity = redisIdentity(parent)
   const statefulSet = prune(redisStatefulSet(parent, spec, identity))
   // the observed claims are echoed as they are, nulls of an older API server included: after prune
   const children = [...prune([
-    configMap(names.config, parent.metadata.namespace, identity, { 'redis.conf': standaloneConf() }),
+    configMap(names.config, parent.metadata.namespace, identity, { 'redis.conf': standaloneConf(spec.config) }),
     stateConfigMap(parent, names.state, identity, spec),
     ...redisServices(parent, spec, identity),
   ]), keepImmutable(statefulSet, byName(observed.statefulSets, names.statefulSet))]

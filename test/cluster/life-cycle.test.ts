@@ -76,6 +76,16 @@ t.test('scaled from 3 to 5 and back, with the master on an ordinal that goes', a
   t.match(await master(), /-[012]$/)
 })
 
+t.test('a switchover makes the named pod master and loses nothing, and the annotation goes', async (t) => {
+  const { slave: [wanted = ''] } = await roles(NAMESPACE, NAME)
+  const { lost, acknowledged, longestGap } = await writing(async () => {
+    await inNamespace('annotate', `redissentinel/${NAME}`, `cache.iguochan.io/switchover=${wanted}`)
+    await inNamespace('wait', `--for=jsonpath={.status.master}=${wanted}`, '--timeout=60s', `redissentinel/${NAME}`)
+  })
+  t.equal(lost, 0, `none of ${acknowledged} acknowledged writes is lost; the longest gap was ${longestGap} ms`)
+  await eventually('the annotation is gone', () => inNamespace('get', `redissentinel/${NAME}`, '-o', 'jsonpath={.metadata.annotations}'), (text) => !text.includes('switchover'))
+})
+
 t.test('an image that is not there stops at the first pod, says so, and the way back replaces that pod alone', async (t) => {
   const before = await uids('redis')
   const { lost, acknowledged } = await writing(async () => {

@@ -53,7 +53,9 @@ async function failover (): Promise<void> {
   await ready(NAMESPACE, 'redissentinel/audited')
   const [before] = (await oneMaster()).master
   await kubectl('-n', NAMESPACE, 'delete', 'pod', before as string, '--wait=false')
-  await oneMaster(before)
+  const { slave: [next = ''] } = await oneMaster(before)
+  await kubectl('-n', NAMESPACE, 'annotate', 'redissentinel/audited', `cache.iguochan.io/switchover=${next}`)
+  await eventually('the one that is wanted is master', () => roles(NAMESPACE, 'audited'), ({ master }) => master[0] === next)
 }
 
 t.teardown(async () => skip === false && kubectl('delete', 'namespace', NAMESPACE, '--wait=false'))

@@ -68,12 +68,14 @@ for (const { kind: { kind, spec, status }, document } of documents) {
   const good: readonly object[] = [
     {}, sample, { storage: {} }, { storage: { size: '0.5Gi' } }, { storage: { hostPath: '/d', size: '1024' } }, { exporter: {} },
     { exporter: { resources: { limits: { cpu: 1, memory: '64Mi' }, requests: {} } } }, { nodePort: 30000 }, { nodePort: 32767 }, { unknown: { a: 1 } },
+    { config: { maxmemory: '1gb' } }, { [kind === 'Redis' ? 'pod' : 'redisPod']: { affinity: { a: { b: [1] } }, tolerations: [{ key: 'x' }], labels: { a: 'b' } } },
   ]
   const quantities = [1.5, -1, 2 ** 51, 'x', '-1', '1e3', null, [], `${'1'.repeat(33)}`]
   const bad: readonly unknown[] = [
     null, [], 'x', { image: '' }, { image: 'a b' }, { image: 1 }, { nodePort: 29999 }, { nodePort: 31000.5 }, { nodePort: '31000' }, { nodePort: null },
     ...storageProblems.map(([, wrong]) => wrong),
     { exporter: { port: 0 } }, { exporter: { enable: 'yes' } }, { exporter: { resources: { limits: [] } } },
+    { config: { maxmemory: 1 } }, { [kind === 'Redis' ? 'pod' : 'sentinelPod']: { tolerations: 'x' } }, { [kind === 'Redis' ? 'service' : 'masterService']: { type: 'ExternalName' } },
     ...quantities.map((cpu) => ({ exporter: { resources: { limits: { cpu } } } })),
   ]
   const badSentinel: readonly object[] = [

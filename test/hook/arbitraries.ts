@@ -13,8 +13,13 @@ const storage = optional(fc.oneof(
   fc.record({ size: quantity, hostPath: fc.constantFrom('/data', '/mnt/redis') }),
   fc.record({ size: quantity, storageClassName: fc.constant('fast') }, { requiredKeys: [] }),
 ))
+const config = optional(fc.dictionary(fc.constantFrom('maxmemory', 'hz', 'databases'), fc.constantFrom('10', '16')))
+const podSettings = optional(fc.record({
+  nodeSelector: fc.constant({ disk: 'fast' }), tolerations: fc.constant([{ operator: 'Exists' }]), labels: fc.constant({ team: 'a' }), resources, imagePullPolicy: fc.constantFrom('Always', 'Never'),
+}, { requiredKeys: [] }))
+const serviceSettings = optional(fc.record({ type: fc.constantFrom('NodePort', 'LoadBalancer'), annotations: fc.constant({ a: 'b' }) }, { requiredKeys: [] }))
 const SPECS: Record<KindName, fc.Arbitrary<object>> = {
-  redis: fc.record({ image, nodePort, exporter, storage }),
+  redis: fc.record({ image, nodePort, exporter, storage, config, pod: podSettings, service: serviceSettings }),
   'redis-sentinel': fc.record({
     image,
     sentinelImage: image,
@@ -29,6 +34,12 @@ const SPECS: Record<KindName, fc.Arbitrary<object>> = {
     failoverTimeout: optional(fc.integer({ min: 1000, max: 3600000 })),
     exporter,
     storage,
+    config,
+    redisPod: podSettings,
+    sentinelPod: podSettings,
+    masterService: serviceSettings,
+    replicaService: serviceSettings,
+    sentinelService: serviceSettings,
   }),
 }
 const names = fc.oneof(fc.constant('demo'), fc.integer({ min: 1, max: 253 }).map((length) => 'n'.repeat(length)))

@@ -10,7 +10,8 @@ const observation: typeof observed = (pods, answers, more = {}) => observed(pods
 const agreed = [names(0), names(0), names(0)]
 const leaving = redis(0, master, 'master', { presence: 'Leaving' })
 const replicas = [redis(1, slaveOf(0), 'slave'), redis(2, slaveOf(0), 'slave')]
-const paused = { paused: { uid: 'uid-0', from: NOW - 100, until: NOW + 2900 } }
+const paused = { paused: { uid: 'uid-0', from: NOW - 100, until: NOW + 2900, reason: 'PodLeaves' } } as const
+const wished = (prioritySince: number) => [redis(0, master, 'master'), replicas[0]!, redis(2, slaveOf(0), 'slave', { priority: 50, prioritySince })]
 const lagging: Process = { kind: 'slave', master: address(0), link: 'connected', offset: 99 }
 const promoted = { masterSince: NOW - 5, followed: address(0) }
 const asked = { asked: { address: address(0), sentinel: 'sentinel-uid-0', at: NOW - 50, answer: 'Accepted' } } as const
@@ -39,6 +40,14 @@ const cases: Record<string, [Observation, string[]]> = {
     [observation([{ ...leaving, process: { ...master, offset: 65_600 } as never }, ...replicas], agreed), ['pause redis-0 PodLeaves']],
   'and one that still lags a second later is not waited for':
     [observation([{ ...leaving, process: { ...master, offset: 65_700 } as never }, ...replicas], agreed, { leavingSince: NOW - 3200 }), ['pause redis-0 PodLeaves']],
+  'a person wants another master, and the sentinels know whom to prefer':
+    [observation(wished(NOW - 2500), agreed, { wanted: 'redis-2' }), ['pause redis-0 Switchover']],
+  'they may not know it yet':
+    [observation(wished(NOW - 2400), agreed, { wanted: 'redis-2' }), []],
+  'paused for that: the pause does not end because the sentinels still name the old one':
+    [observation(wished(NOW - 2500), agreed, { wanted: 'redis-2', paused: { ...paused.paused, reason: 'Switchover' } }), ['failover 10.0.0.0 at sentinel-0 Switchover']],
+  'an attempt that failed stops the writes again a minute later, and nobody is preferred until then':
+    [observation(wished(NOW - 9000), agreed, { wanted: 'redis-2', paused: { uid: 'uid-0', from: NOW - 8000, until: NOW - 5000, reason: 'Switchover' } }), ['qualify redis-2 Synchronized']],
   'a replica that leaves is no reason':
     [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave', { presence: 'Leaving' }), redis(2, slaveOf(0), 'slave')], agreed), []],
   'nobody there to hand over to':
@@ -73,13 +82,13 @@ const cases: Record<string, [Observation, string[]]> = {
   'paused, and one lags':
     [observation([leaving, replicas[0]!, redis(2, lagging, 'slave')], agreed, paused), []],
   'paused, and what was asked before the pause proves nothing':
-    [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW + 1, until: NOW + 2500 } }), []],
+    [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW + 1, until: NOW + 2500, reason: 'PodLeaves' } }), []],
   'asked for, and nobody is promoted yet':
     [observation([leaving, ...replicas], [names(0, { failingOver: true }), names(0), names(0)], { ...paused, ...asked }), []],
   'the sentinel had no figures of the replicas 0.2 s ago':
     [observation([leaving, ...replicas], agreed, { ...paused, asked: { ...asked.asked, at: NOW - 200, answer: 'NoGoodReplica' } }), ['failover 10.0.0.0 at sentinel-0 PodLeaves']],
   'paused for too long for another attempt: the pause is to end':
-    [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW - 2000, until: NOW + 1000 } }), []],
+    [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW - 2000, until: NOW + 1000, reason: 'PodLeaves' } }), []],
   'a replica says master: the former one yields before any label moves':
     [observation([leaving, redis(1, master, 'slave', promoted), redis(2, slaveOf(0), 'slave')], agreed, { ...paused, ...asked }), ['yield redis-0 10.0.0.1 Succeeded']],
   'the same when redis-prestop.sh was first with its failover':
@@ -95,9 +104,9 @@ const cases: Record<string, [Observation, string[]]> = {
     [observation([redis(0, slaveOf(1), undefined, { presence: 'Gone' }), redis(1, master, 'slave', promoted), redis(3, { kind: 'dead', cause: 'NotStarted' }, undefined, { address: address(0) })], agreed, lastMaster(0)),
       ['redis-1 master PromotionSeen']],
   'it took too long: the pause ends by itself, and it is not paused again at once':
-    [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW - 2500, until: NOW - 1 } }), []],
+    [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW - 2500, until: NOW - 1, reason: 'PodLeaves' } }), []],
   'but later':
-    [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW - 5500, until: NOW - 3000 } }), ['pause redis-0 PodLeaves']],
+    [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW - 5500, until: NOW - 3000, reason: 'PodLeaves' } }), ['pause redis-0 PodLeaves']],
   'it died while it was paused: no handover any more':
     [observation([{ ...leaving, process: dead }, redis(1, orphanOf(0), 'slave'), redis(2, orphanOf(0), 'slave')], agreed, { ...paused, ...lastMaster(0) }), ['failover 10.0.0.0 at sentinel-0 ProvenDead']],
 
@@ -116,12 +125,12 @@ const cases: Record<string, [Observation, string[]]> = {
   'a sentinel has published it':
     [observation(forgotten, [names(1), names(0), names(0)], known), []],
   'paused and level: the sentinel is told to fail over from the one that it monitors':
-    [observation(forgotten, agreed, { ...known, paused: { uid: 'uid-1', from: NOW - 50, until: NOW + 2000 } }), ['failover 10.0.0.0 at sentinel-0 NotPublished']],
+    [observation(forgotten, agreed, { ...known, paused: { uid: 'uid-1', from: NOW - 50, until: NOW + 2000, reason: 'NotPublished' } }), ['failover 10.0.0.0 at sentinel-0 NotPublished']],
   'it chose the master that there is: writes go on':
-    [observation(forgotten, [names(1, { failingOver: true, monitored: address(0) }), names(0), names(0)], { ...known, ...asked, paused: { uid: 'uid-1', from: NOW - 900, until: NOW + 9000 } }),
+    [observation(forgotten, [names(1, { failingOver: true, monitored: address(0) }), names(0), names(0)], { ...known, ...asked, paused: { uid: 'uid-1', from: NOW - 900, until: NOW + 9000, reason: 'NotPublished' } }),
       ['resume redis-1 ChosenItself']],
   'it chose another one: the master that there is yields':
-    [observation([forgotten[0]!, successor, redis(2, master, 'slave', { masterSince: NOW - 5, followed: address(1) })], [names(0, { failingOver: true }), names(0), names(0)], { ...known, ...asked, paused: { uid: 'uid-1', from: NOW - 300, until: NOW + 9000 } }),
+    [observation([forgotten[0]!, successor, redis(2, master, 'slave', { masterSince: NOW - 5, followed: address(1) })], [names(0, { failingOver: true }), names(0), names(0)], { ...known, ...asked, paused: { uid: 'uid-1', from: NOW - 300, until: NOW + 9000, reason: 'NotPublished' } }),
       ['yield redis-1 10.0.0.2 Succeeded']],
 }
 
@@ -139,6 +148,8 @@ const anyReplica = (n: number): fc.Arbitrary<RedisView> => fc.record({
   masterSince: fc.constantFrom(NOW - 5, NOW - 5000, NOW + 1),
   followed: fc.constantFrom(address(0), address(0), address(0), address(3), undefined),
   presence: fc.constantFrom('Present', 'Present', 'Leaving'),
+  priority: fc.constantFrom(undefined, 50, 50, 100),
+  prioritySince: fc.constantFrom(undefined, NOW - 100, NOW - 9000),
 }).map(({ process, masterSince, ...rest }) => redis(n, process, 'slave', { ...rest, masterSince: process.kind === 'master' ? masterSince : undefined }))
 const anyHandover: fc.Arbitrary<Observation> = fc.record({
   presence: fc.constantFrom('Present', 'Leaving', 'Leaving', 'Gone'),
@@ -146,10 +157,11 @@ const anyHandover: fc.Arbitrary<Observation> = fc.record({
   heirs: fc.tuple(anyReplica(1), anyReplica(2)),
   answers: fc.array(fc.constantFrom(names(0), names(0), names(0), names(0), undefined, names(1), names(0, { failingOver: true }), names(0, { objectivelyDown: true })), { minLength: 3, maxLength: 3 }),
   last: fc.constantFrom(0, 0, 1),
-  pause: fc.constantFrom(undefined, { uid: 'uid-0', from: NOW - 50, until: NOW + 2000 }, { uid: 'uid-1', from: NOW - 50, until: NOW + 2000 }, { uid: 'uid-0', from: NOW + 1, until: NOW + 2000 }, { uid: 'uid-0', from: NOW - 50, until: NOW - 1 }),
+  wanted: fc.constantFrom(undefined, undefined, 'redis-0', 'redis-1', 'redis-2'),
+  pause: fc.constantFrom(undefined, { uid: 'uid-0', from: NOW - 50, until: NOW + 2000, reason: 'PodLeaves' as const }, { uid: 'uid-1', from: NOW - 50, until: NOW + 2000, reason: 'NotPublished' as const }, { uid: 'uid-0', from: NOW + 1, until: NOW + 2000, reason: 'PodLeaves' as const }, { uid: 'uid-0', from: NOW - 50, until: NOW - 1, reason: 'PodLeaves' as const }),
   before: fc.constantFrom(undefined, undefined, asked.asked, { ...asked.asked, answer: 'NoGoodReplica' as const, at: NOW - 300 }),
-}).map(({ presence, first, heirs, answers, last, pause, before }) =>
-  observation([redis(0, first, presence === 'Gone' ? undefined : 'master', { presence }), ...heirs], answers, { ...lastMaster(last), paused: pause, asked: before }))
+}).map(({ presence, first, heirs, answers, last, wanted, pause, before }) =>
+  observation([redis(0, first, presence === 'Gone' ? undefined : 'master', { presence }), ...heirs], answers, { ...lastMaster(last), wanted, paused: pause, asked: before }))
 
 type Step = Extract<ReturnType<typeof decide>[number], { kind: 'pause' | 'yield' | 'resume' | 'failover' }>
 const isStep = (action: ReturnType<typeof decide>[number]): action is Step =>

@@ -114,13 +114,13 @@ function perform (world: World, action: Action): void {
   else if (action.kind === 'failover') {
     promote(world, action.sentinel.ordinal)
     world.memory = { ...world.memory, asked: { address: action.master, sentinel: action.sentinel.uid, at: world.now, answer: 'Accepted' } }
-  } else if (pod.alive && !pod.silent) command(world, pod, action)
+  } else if (action.kind !== 'fulfil' && pod.alive && !pod.silent) command(world, pod, action)
 }
 
-function command (world: World, pod: Pod, action: Exclude<Action, { kind: 'label' | 'failover' }>): void {
+function command (world: World, pod: Pod, action: Exclude<Action, { kind: 'label' | 'failover' | 'fulfil' }>): void {
   if (action.kind === 'pause') {
     pod.pausedUntil = world.now + 3000
-    world.memory = { ...world.memory, paused: { uid: pod.uid, from: world.now, until: pod.pausedUntil } }
+    world.memory = { ...world.memory, paused: { uid: pod.uid, from: world.now, until: pod.pausedUntil, reason: 'PodLeaves' } }
   } else if (action.kind === 'resume') {
     pod.pausedUntil = 0
     world.memory = { ...world.memory, paused: undefined }

@@ -107,6 +107,18 @@ const cases: Record<string, [Observation, string[]]> = {
   'nobody stays preferred, least of all the one that took over':
     [observation([redis(0, slaveOf(1), 'slave', { presence: 'Leaving' }), redis(1, master, 'master', { revision: 'b', priority: 50 }), redis(2, slaveOf(1), 'slave', { revision: 'b', priority: 50 })], [names(1), names(1), names(1)]),
       ['qualify redis-1 Synchronized', 'qualify redis-2 Synchronized']],
+  'a replica that a person wants as master is preferred':
+    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave'), redis(2, slaveOf(0), 'slave')], agreed, { wanted: 'redis-2' }), ['qualify redis-2 Wanted']],
+  'not while another replica could be chosen that is not linked':
+    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave', { priority: 50 }), redis(2, { ...slaveOf(0), link: 'sync' } as never, 'slave')], agreed, { wanted: 'redis-1' }), ['qualify redis-1 Synchronized']],
+  'nor right after an attempt that failed':
+    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave', { priority: 50 }), redis(2, slaveOf(0), 'slave')], agreed, { wanted: 'redis-1', paused: { uid: 'uid-0', from: NOW - 8000, until: NOW - 5000, reason: 'Switchover' } }), ['qualify redis-1 Synchronized']],
+  'not while it cannot follow, and nobody of another name':
+    [observation([redis(0, master, 'master'), redis(1, { ...slaveOf(0), link: 'sync' } as never, 'slave')], agreed, { wanted: 'redis-1' }), []],
+  'the wanted one is master: the wish is fulfilled when the sentinels say so too':
+    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave')], agreed, { wanted: 'redis-0' }), ['fulfil redis-0 SwitchedOver']],
+  'and not before':
+    [observation([redis(0, dead, 'slave'), redis(1, master, 'master', promoted)], agreed, { ...lastMaster(1), wanted: 'redis-1' }), []],
   'one that is not synchronized keeps it':
     [observation([redis(0, master, 'master'), redis(1, { ...slaveOf(0), link: 'sync' } as never, 'slave', { priority: 0 })], agreed), []],
   'a replica is never pulled back while a sentinel is ahead of the majority':

@@ -8,7 +8,7 @@ export interface FakeObject {
 }
 
 interface Watch { readonly collection: string, readonly selector: string | null, readonly response: http.ServerResponse }
-interface Operation { readonly op: 'test' | 'add', readonly path: string, readonly value: unknown }
+interface Operation { readonly op: 'test' | 'add' | 'remove', readonly path: string, readonly value: unknown }
 type Reply = [status: number, body: object]
 
 export interface FakeApiServer {
@@ -163,6 +163,7 @@ function apply (object: Record<string, unknown>, { op, path, value }: Operation)
   for (const key of keys) at = at?.[key] as Record<string, unknown> | undefined
   if (!at) return false
   if (op === 'test') return at[last] === value
+  if (op === 'remove') return Reflect.deleteProperty(at, last)
   at[last] = value
   return true
 }

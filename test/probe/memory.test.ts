@@ -7,7 +7,7 @@ import { address, dead, lastMaster, master, names, NOW, observation, orphanOf, r
 const agreed = [names(0), names(0), names(0)]
 const leaving = redis(0, master, 'master', { presence: 'Leaving' })
 const replica = redis(1, slaveOf(0), 'slave')
-const paused = { uid: 'uid-0', from: NOW - 100, until: NOW + 900 }
+const paused = { uid: 'uid-0', from: NOW - 100, until: NOW + 900, reason: 'PodLeaves' } as const
 const asked = { address: address(0), sentinel: 'sentinel-uid-0', at: NOW - 50, answer: 'Accepted' } as const
 
 const cases: Record<string, [Observation, Partial<Memory>]> = {
@@ -35,6 +35,10 @@ const cases: Record<string, [Observation, Partial<Memory>]> = {
     [observation([redis(0, slaveOf(1), 'slave', { presence: 'Leaving' }), redis(1, master, 'master')], [names(1), names(1), names(1)], { leavingSince: NOW - 700 }), lastMaster(1)],
   'a pause, as long as its pod says master':
     [observation([leaving, replica], agreed, { paused, leavingSince: NOW - 700 }), { ...lastMaster(0), leavingSince: NOW - 700, paused }],
+  'and until it may be tried again':
+    [observation([redis(0, master, 'master'), replica], agreed, { paused: { ...paused, until: NOW - 2999 } }), { ...lastMaster(0), paused: { ...paused, until: NOW - 2999 } }],
+  'and not for longer':
+    [observation([redis(0, master, 'master'), replica], agreed, { paused: { ...paused, until: NOW - 3000 } }), lastMaster(0)],
   'and no pause of one that yielded':
     [observation([{ ...leaving, process: slaveOf(1) }, redis(1, master, 'master')], [names(1), names(1), names(1)], { paused }), lastMaster(1)],
 }

@@ -15,7 +15,7 @@ export const busy: Process = { kind: 'busy' }
 export function redis (n: number, process: Process, label?: string, more: Partial<RedisView> = {}): RedisView {
   const masterSince = process.kind === 'master' ? NOW - 60_000 : undefined
   const followed = process.kind === 'slave' ? process.master : undefined
-  return { pod: `redis-${n}`, uid: `uid-${n}`, address: address(n), presence: 'Present', label, process, masterSince, followed, priority: undefined, runId: undefined, revision: 'a', ...more }
+  return { pod: `redis-${n}`, uid: `uid-${n}`, address: address(n), presence: 'Present', label, process, masterSince, followed, priority: undefined, prioritySince: undefined, runId: undefined, revision: 'a', ...more }
 }
 
 export const names = (n: number, more: Partial<SentinelAnswer> = {}): SentinelAnswer =>
@@ -31,6 +31,7 @@ export function observation (pods: RedisView[], answers: (SentinelAnswer | undef
     redisReplicas: 3,
     downAfterMilliseconds: 5000,
     failoverTimeout: 10_000,
+    wanted: undefined,
     redis: pods,
     sentinels: answers.map((answer, ordinal) => sentinel(ordinal, answer)),
     lastMaster: undefined,
@@ -58,7 +59,8 @@ export function after (seen: Observation, action: Action): Observation {
   if (action.kind === 'failover') {
     return { ...seen, asked: { address: action.master, sentinel: action.sentinel.uid, at: seen.startedAt, answer: 'Accepted' } }
   }
-  if (action.kind === 'pause') return { ...seen, paused: { uid: action.pod.uid, from: seen.startedAt, until: seen.startedAt + 2500 } }
+  if (action.kind === 'pause') return { ...seen, paused: { uid: action.pod.uid, from: seen.startedAt, until: seen.startedAt + 2500, reason: action.reason } }
+  if (action.kind === 'fulfil') return { ...seen, wanted: undefined }
   if (action.kind === 'resume') return { ...seen, paused: undefined }
   const redis = seen.redis.map((pod) => {
     if (pod.uid !== action.pod.uid) return pod

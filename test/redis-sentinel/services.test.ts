@@ -43,6 +43,17 @@ for (const [field, name] of [['masterNodePort', 'demo-redis-master'], ['nodePort
   })
 }
 
+for (const [field, name] of [['masterService', 'demo-redis-master'], ['replicaService', 'demo-redis'], ['sentinelService', 'demo-sentinel']] as const) {
+  t.test(`${field} says how ${name} is reached`, async (t) => {
+    const settings = { type: 'LoadBalancer', annotations: { 'a/b': 'c' }, loadBalancerSourceRanges: ['10.0.0.0/8'], externalTrafficPolicy: 'Local' }
+    const parent = redisSentinel({ [field]: settings })
+    const { metadata, spec } = child<Service>(sharedServices(parent, RedisSentinelSpec.parse(parent.spec)), 'Service', name)
+    const { annotations, ...rest } = settings
+    t.match(spec, rest)
+    t.strictSame(metadata?.annotations, annotations)
+  })
+}
+
 for (const component of ['redis', 'sentinel'] as const) {
   t.test(`the headless Service of the ${component} pods names them from the moment they exist`, async (t) => {
     t.match(shared(`demo-${component}-headless`), { type: 'ClusterIP', clusterIP: 'None', publishNotReadyAddresses: true, selector: identity(component) })

@@ -85,7 +85,7 @@ t.test('every script that a container runs is in its ConfigMap', async (t) => {
 t.test('both ConfigMaps hold the same members, and each the configuration of its own pods', async (t) => {
   const [redis, sentinel] = configs()
   t.equal(redis?.data?.['cluster.env'], sentinel?.data?.['cluster.env'])
-  t.strictSame([redis, sentinel].map((one) => Object.keys(one?.data ?? {}).filter((name) => name.endsWith('.conf'))), [['redis.conf'], ['sentinel.conf']])
+  t.strictSame([redis, sentinel].map((one) => Object.keys(one?.data ?? {}).filter((name) => name.endsWith('.conf'))), [['redis.conf', 'live.conf'], ['sentinel.conf']])
   t.notOk(Object.keys(redis?.data ?? {}).some((name) => name.startsWith('sentinel-')))
 })
 

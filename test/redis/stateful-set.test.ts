@@ -48,6 +48,39 @@ t.test('without a folder each pod claims a volume of the given size and class', 
   t.notOk('storageClassName' in (statefulSet(redis(CLAIM)).spec?.volumeClaimTemplates?.[0]?.spec ?? {}), 'the default class is the cluster\'s to choose')
 })
 
+t.test('pods are made and placed as the user says', async (t) => {
+  const placed = {
+    affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [] } } },
+    topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule' }],
+    tolerations: [{ key: 'cache', operator: 'Exists' }],
+    nodeSelector: { disk: 'fast' },
+    priorityClassName: 'high',
+    serviceAccountName: 'cache',
+    imagePullSecrets: [{ name: 'registry' }],
+  }
+  const pod = {
+    ...placed, imagePullPolicy: 'Always', labels: { team: 'a' }, annotations: { 'a/b': 'c' }, securityContext: { fsGroup: 1000 }, resources: { limits: { memory: '1024Mi' } },
+  }
+  const spec = podSpec(redis({ pod, exporter: { enable: true } }))
+  t.match(spec, placed)
+  t.match(spec.securityContext, { fsGroup: 1000, runAsUser: 999, runAsNonRoot: true }, 'the rest is the operator\'s')
+  t.ok([...spec.containers, ...spec.initContainers ?? []].every(({ imagePullPolicy }) => imagePullPolicy === 'Always'))
+  t.strictSame(spec.containers[0]?.resources, { limits: { memory: '1Gi' } })
+  const { labels, annotations } = statefulSet(redis({ pod })).spec?.template.metadata ?? {}
+  t.match(labels, { team: 'a', app: 'redis', name: 'demo' })
+  t.match(annotations, { 'a/b': 'c', [SETTINGS_ANNOTATION]: /^\w{16}$/ })
+})
+
+t.test('unless the user says otherwise pods keep apart, by node and by zone', async (t) => {
+  const terms = podSpec().affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []
+  t.strictSame(terms.map(({ weight, podAffinityTerm }) => [weight, podAffinityTerm.topologyKey]), [[100, 'kubernetes.io/hostname'], [50, 'topology.kubernetes.io/zone']])
+})
+
+t.test('a directive of redis.conf is in the hash that restarts the pod', async (t) => {
+  const hash = (fields: object) => statefulSet(redis(fields)).spec?.template.metadata?.annotations?.[SETTINGS_ANNOTATION]
+  t.not(hash({ config: { maxmemory: '1gb' } }), hash({}))
+})
+
 t.test('nothing may be root or write outside of its volume, but for the container that owns the folder', async (t) => {
   checkSecurity(t, podSpec())
   checkSecurity(t, podSpec(redis(CLAIM)))

@@ -12,6 +12,8 @@ ANSWERS=$DATA_DIR/.answers.$$
 WAITING=$DATA_DIR/.waiting
 # the address under which the redis that runs now is known
 ANNOUNCED=$DATA_DIR/.announced
+# the live.conf that the running redis has
+LIVE=$DATA_DIR/.live
 # there when a person has decided: redis-serve.sh
 SERVE=$DATA_DIR/.serve
 CARRIAGE_RETURN=$(printf '\r')

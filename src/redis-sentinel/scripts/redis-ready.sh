@@ -5,6 +5,9 @@ set -u
 # shellcheck source=cluster.sh
 . "${CONFIG_DIR:-/config}/cluster.sh"
 
+# the output of a check that passes is shown nowhere, that of PID 1 is the pod's log
+HOOK_LOG=${HOOK_LOG:-/proc/1/fd/2}
+
 refuse() {
   echo "$1"
   exit 1
@@ -24,6 +27,22 @@ announce() {
   [ "$(local_redis CONFIG SET replica-announce-ip "$me")" = OK ] || return 0
   local_redis CLIENT KILL TYPE master >/dev/null
   echo "$me" >"$ANNOUNCED"
+}
+
+# Directives that a running redis takes, when they have changed since it started or was told; a start reads all of them. One that is
+# taken out keeps its value until the next start.
+apply_live() {
+  [ -e "$CONFIG_DIR/live.conf" ] && ! cmp -s "$CONFIG_DIR/live.conf" "$LIVE" || return 0
+  while read -r name value; do
+    [ "$name" != '#' ] || continue
+    answer=$(local_redis CONFIG SET "$name" "$value" </dev/null)
+    case $answer in
+      OK) ;;
+      '') return 0 ;;
+      *) { echo "${0##*/} $POD_NAME: CONFIG SET $name: $answer" >>"$HOOK_LOG"; } 2>/dev/null ;;
+    esac
+  done <"$CONFIG_DIR/live.conf"
+  cp "$CONFIG_DIR/live.conf" "$LIVE"
 }
 
 judge() {
@@ -51,4 +70,5 @@ fi
 load_cluster || refuse 'no cluster.env'
 [ -z "$no_password" ] || refuse "$no_password"
 announce
+apply_live
 local_redis INFO | judge

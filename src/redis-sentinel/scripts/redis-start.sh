@@ -237,6 +237,7 @@ start() {
   # .seen: this volume has served once. .synced: says redis-ready.sh, of the process that runs now.
   : >"$DATA_DIR/.seen"
   echo "$me" >"$ANNOUNCED"
+  cp "$CONFIG_DIR/live.conf" "$LIVE" 2>/dev/null
   rm -f "$WAITING" "$SERVE" "$DATA_DIR/.synced"
   close_answers
   unset REDISCLI_AUTH

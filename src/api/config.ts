@@ -1,0 +1,47 @@
+/** Directives of redis.conf that a user may set, and those that are the operator's. */
+import { z } from 'zod'
+
+export const Config = z.record(z.string(), z.string().max(1024)).optional().describe(
+  'Directives of redis.conf, such as maxmemory: 1gb. Those on which replication, failover and persistence rest cannot be set.')
+export type Config = z.infer<typeof Config>
+
+/** With what would break if a user set it, in groups. */
+const OWNED = new Set([
+  // where it is and who it is
+  'port', 'bind', 'protected-mode', 'unixsocket', 'dir', 'dbfilename', 'appendfilename', 'appenddirname', 'pidfile', 'logfile', 'daemonize',
+  'supervised', 'include', 'loadmodule', 'cluster-enabled', 'rename-command',
+  // whom it follows, and what the sentinels see
+  'replicaof', 'slaveof', 'replica-announce-ip', 'slave-announce-ip', 'replica-announce-port', 'slave-announce-port', 'replica-announced',
+  'replica-priority', 'slave-priority', 'replica-read-only', 'slave-read-only', 'replica-serve-stale-data', 'slave-serve-stale-data',
+  'min-replicas-to-write', 'min-slaves-to-write', 'min-replicas-max-lag', 'min-slaves-max-lag', 'repl-diskless-sync',
+  'repl-diskless-sync-delay', 'busy-reply-threshold', 'lua-time-limit', 'shutdown-timeout',
+  // who may use it
+  'requirepass', 'masterauth', 'masteruser', 'user', 'aclfile', 'enable-debug-command',
+  // what a start reads
+  'appendonly', 'save', 'aof-load-truncated', 'rdb-del-sync-files',
+])
+
+/** What is wrong with it, as sentences. */
+export function configProblems (config: Config): string[] {
+  return Object.entries(config ?? {}).flatMap(([name, value]) => {
+    if (!/^[a-z][a-z0-9-]*$/.test(name)) return [`config: ${JSON.stringify(name)} is no directive of redis.conf.`]
+    if (OWNED.has(name) || name.startsWith('tls-')) return [`config: ${name} is the operator's own.`]
+    return /^[^\r\n\0]+$/.test(value) ? [] : [`config: the value of ${name} must be one line that is not empty.`]
+  })
+}
+
+/** Lines of redis.conf, in the order of their names. */
+export function configLines (config: Config): string[] {
+  return Object.entries(config ?? {}).map(([name, value]) => `${name} ${value}`).sort()
+}
+
+/** Those of the rest that Redis reads only when it starts (CONFIG SET: "can't set immutable config"). */
+const READ_AT_START = new Set([
+  'databases', 'io-threads', 'io-threads-do-reads', 'tcp-backlog', 'always-show-logo', 'set-proc-title', 'disable-thp', 'unixsocketperm',
+  'syslog-enabled', 'syslog-ident', 'syslog-facility', 'socket-mark-id', 'enable-protected-configs', 'enable-module-command',
+])
+
+/** The directives that a running Redis takes, or those that only a start reads. */
+export function directives (config: Config, when: 'live' | 'start'): Config {
+  return Object.fromEntries(Object.entries(config ?? {}).filter(([name]) => READ_AT_START.has(name) === (when === 'start')))
+}

@@ -1,0 +1,30 @@
+import t from 'tap'
+import { configLines, configProblems, directives } from '../../src/api/config.ts'
+
+t.test('directives of redis.conf become its lines, in the order of their names', async (t) => {
+  t.strictSame(configProblems({ maxmemory: '1gb', 'maxmemory-policy': 'allkeys-lru' }), [])
+  t.strictSame(configLines({ 'maxmemory-policy': 'allkeys-lru', maxmemory: '1gb' }), ['maxmemory 1gb', 'maxmemory-policy allkeys-lru'])
+  t.strictSame([configLines(undefined), configProblems(undefined)], [[], []])
+})
+
+const wrong: Record<string, [Record<string, string>, RegExp]> = {
+  'one on which failover rests': [{ 'replica-priority': '0' }, /replica-priority is the operator's own/],
+  'its old name': [{ slaveof: '1.2.3.4 6379' }, /slaveof is the operator's own/],
+  'a password': [{ requirepass: 'x' }, /requirepass is the operator's own/],
+  TLS: [{ 'tls-port': '6380' }, /tls-port is the operator's own/],
+  'one that takes effect in a second line': [{ maxmemory: '1gb\nport 1' }, /maxmemory must be one line/],
+  'an empty value': [{ maxmemory: '' }, /maxmemory must be one line/],
+  'a name with a space': [{ 'maxmemory 1gb\nport': '1' }, /is no directive/],
+  'capital letters, which would get around the list': [{ Port: '1' }, /is no directive/],
+}
+for (const [name, [config, problem]] of Object.entries(wrong)) {
+  t.test(`${name} is refused`, async (t) => {
+    t.match(configProblems(config), [problem])
+  })
+}
+
+t.test('what only a start reads is told from what a running redis takes', async (t) => {
+  const config = { databases: '32', maxmemory: '1gb' }
+  t.strictSame(directives(config, 'start'), { databases: '32' })
+  t.strictSame(directives(config, 'live'), { maxmemory: '1gb' })
+})
