@@ -47,7 +47,8 @@ export function podProblems (field: string, { labels = {}, annotations = {} }: P
   ]
 }
 
-export function serviceProblems (field: string, { type, loadBalancerSourceRanges, externalTrafficPolicy }: ServiceSettings = {}, nodePort?: number): string[] {
+export function serviceProblems (field: string, settings: ServiceSettings = {}, nodePort?: number): string[] {
+  const { type, loadBalancerSourceRanges, externalTrafficPolicy } = settings
   const isInside = type === 'ClusterIP' || (type === undefined && nodePort === undefined)
   return [
     ...(type === 'ClusterIP' && nodePort !== undefined ? [`${field}.type: a node port needs NodePort or LoadBalancer.`] : []),

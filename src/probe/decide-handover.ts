@@ -17,7 +17,8 @@
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import { canChoose, chosenSentinel, isAsked } from './decide-failover.ts'
 import {
-  answersOf, type HandoverReason, namedByMajority, type Observation, type PausedMaster, PREFERRED_PRIORITY, type RedisView, type SentinelView
+  answersOf, type HandoverReason, namedByMajority, type Observation, type PausedMaster, PREFERRED_PRIORITY, type RedisView,
+  type SentinelView
 } from './observation.ts'
 
 export type HandoverStep =

@@ -45,7 +45,7 @@ export function decide (seen: Observation, verdict: Verdict = judge(seen)): read
   // nobody is demoted, pointed elsewhere or labelled while a master changes by plan
   if (steps) return steps
   if (verdict.kind === 'waiting') return [...scripts(seen), ...labellingWithoutMaster(seen), ...failovers(seen)]
-  return [...demotions(seen, verdict), ...repointing(seen, verdict), ...qualifying(seen, verdict), ...labelling(seen, verdict), ...fulfilling(seen, verdict)]
+  return [demotions, repointing, qualifying, labelling, fulfilling].flatMap((part) => part(seen, verdict))
 }
 
 export function judge (seen: Observation): Verdict {

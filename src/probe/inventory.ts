@@ -156,7 +156,8 @@ function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFa
   if (!read) return undefined
   const { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout } = read
   const wanted = annotations[SWITCHOVER_ANNOTATION] || undefined
-  return { namespace, name, uid, resourceVersion, redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout, wanted }
+  const facts = { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout, wanted }
+  return { namespace, name, uid, resourceVersion, ...facts }
 }
 
 interface PodObject extends KubeObject {

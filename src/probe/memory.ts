@@ -3,7 +3,7 @@ import { MASTER_ROLE } from '../metadata/labels.ts'
 import type { Verdict } from './decide.ts'
 import { deadMaster } from './decide-failover.ts'
 import { pausedMaster, retryAt } from './decide-handover.ts'
-import type { LastMaster, Memory, Observation } from './observation.ts'
+import type { LastMaster, Memory, Observation, PausedMaster } from './observation.ts'
 
 export const NOTHING: Memory = {
   lastMaster: undefined, vacantSince: undefined, asked: undefined, leavingSince: undefined, paused: undefined,
@@ -17,8 +17,14 @@ export function whatToRemember (seen: Observation, verdict: Verdict): Memory {
     vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
     asked: isSucceeded ? undefined : seen.asked,
     leavingSince: isLeaving(seen, lastMaster) ? seen.leavingSince ?? seen.startedAt : undefined,
-    paused: pausedMaster(seen) && seen.paused && seen.startedAt < retryAt(seen.paused) ? seen.paused : undefined,
+    paused: stillPaused(seen),
   }
+}
+
+/** Until the handover that it was for may be tried again. */
+function stillPaused (seen: Observation): PausedMaster | undefined {
+  const { paused, startedAt } = seen
+  return paused && pausedMaster(seen) && startedAt < retryAt(paused) ? paused : undefined
 }
 
 /** Said by the API server, so a look in which the process was silent changes nothing. */

@@ -14,7 +14,12 @@ export interface ProcessState {
 
 export const UNKNOWN: Process = { kind: 'unknown' }
 export const UNSEEN: ProcessState = {
-  process: UNKNOWN, masterSince: undefined, followed: undefined, priority: undefined, prioritySince: undefined, runId: undefined,
+  process: UNKNOWN,
+  masterSince: undefined,
+  followed: undefined,
+  priority: undefined,
+  prioritySince: undefined,
+  runId: undefined,
   refusedSince: undefined,
 }
 

@@ -47,7 +47,7 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
     onOpen: () => {
       if (retired) connection.close()
       // after the role, which is urgent
-      else ask().then(() => readIdentity(connection)).then((identity) => { state = { ...state, ...identity, prioritySince: now() } }).catch(() => {})
+      else ask().then(() => readIdentity(connection, now)).then((identity) => { state = { ...state, ...identity } }).catch(() => {})
     },
     onClose: () => change(lost(state)),
     onRefused: () => change(refused(state, now())),
@@ -111,12 +111,14 @@ function commandsOf ({ call }: Connection, onQualified: (priority: number) => vo
   }
 }
 
-async function readIdentity ({ call }: Connection): Promise<Pick<ProcessState, 'runId' | 'priority'>> {
+type Identity = Pick<ProcessState, 'runId' | 'priority' | 'prioritySince'>
+
+async function readIdentity ({ call }: Connection, now: () => number): Promise<Identity> {
   const [info, settings] = await Promise.all([
     call((client) => client.info('server')),
     call((client) => client.config('GET', 'replica-priority')),
   ])
-  return { runId: parseRunId(info), priority: parsePriority(settings) }
+  return { runId: parseRunId(info), priority: parsePriority(settings), prioritySince: now() }
 }
 
 async function readRole (connection: Connection): Promise<Process | undefined> {

@@ -27,7 +27,13 @@ export function sharedServices (parent: Parent, spec: RedisSentinelSpec): Servic
       // the label alone decides: readiness lags, and its changes would delay ours in kube-proxy (kubernetes-lab.md, 1)
       spec: { publishNotReadyAddresses: true },
     }),
-    service({ ...redis, name: names.redis.service, selector: { [ROLE_LABEL]: REPLICA_ROLE }, nodePort: spec.nodePort, settings: spec.replicaService }),
+    service({
+      ...redis,
+      name: names.redis.service,
+      selector: { [ROLE_LABEL]: REPLICA_ROLE },
+      nodePort: spec.nodePort,
+      settings: spec.replicaService,
+    }),
     service({ ...sentinel, name: names.sentinel.service, nodePort: spec.sentinelNodePort, settings: spec.sentinelService }),
     headlessService({ ...redis, name: names.redis.headless }),
     headlessService({ ...sentinel, name: names.sentinel.headless }),

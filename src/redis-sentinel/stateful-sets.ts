@@ -64,6 +64,8 @@ function statefulSet (parent: Parent, spec: RedisSentinelSpec, part: Part): Stat
     spec: {
       serviceName: names.headless,
       replicas: part.replicas,
+      // the next pod goes when renew_early_links (cluster.sh) is through with this one
+      minReadySeconds: 4,
       // all of them at once: a pod that waits for the others must not keep them from starting
       podManagementPolicy: 'Parallel',
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },

@@ -27,7 +27,10 @@ export function podTemplate ({ identity, settings, initContainers, containers, v
   const { imagePullPolicy } = pod
   const pulled = (container: Container): Container => imagePullPolicy ? { ...container, imagePullPolicy } : container
   return {
-    metadata: { labels: { ...pod.labels, ...commonLabels(identity) }, annotations: { ...pod.annotations, [SETTINGS_ANNOTATION]: settings } },
+    metadata: {
+      labels: { ...pod.labels, ...commonLabels(identity) },
+      annotations: { ...pod.annotations, [SETTINGS_ANNOTATION]: settings },
+    },
     spec: {
       ...placement(pod, identity),
       // nothing in the pods talks to the API server, and the Services' variables would only crowd the environment

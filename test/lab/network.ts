@@ -19,6 +19,8 @@ export interface Sandbox {
   readonly removeAddress: (address: string, of?: AddressOf) => Promise<void>
   /** Drops every packet from and to these addresses; nothing is refused, as when a cable is cut. */
   readonly cutFrom: (addresses: readonly string[]) => Promise<void>
+  /** Refuses what this pod sends there, with the ICMP error of kube-proxy for a Service without endpoints. */
+  readonly rejectTo: (address: string) => Promise<void>
   readonly cutOff: () => Promise<void>
   readonly restore: () => Promise<void>
 }
@@ -78,6 +80,7 @@ export async function createNetwork ({ ipv6 = false } = {}): Promise<Network> {
           await filter('-A', 'OUTPUT', '-d', other, '-j', 'DROP')
         }
       },
+      rejectTo: (other) => filter('-A', 'OUTPUT', '-d', other, '-j', 'REJECT'),
       cutOff: async () => {
         await filter('-A', 'INPUT', '!', '-i', 'lo', '-j', 'DROP')
         await filter('-A', 'OUTPUT', '!', '-o', 'lo', '-j', 'DROP')

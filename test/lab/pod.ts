@@ -103,6 +103,8 @@ export async function createPod (options: PodOptions) {
     signal,
     script,
     isRunning,
+    /** Of the server, once the start script has become it. */
+    pid: () => child?.pid,
     address: () => address,
     ip: () => ip,
     kill: () => end('SIGKILL'),

@@ -14,6 +14,9 @@ WAITING=$DATA_DIR/.waiting
 ANNOUNCED=$DATA_DIR/.announced
 # the live.conf that the running redis has
 LIVE=$DATA_DIR/.live
+# when the server that runs now was started, in hundredths of a second since boot; gone when renew_early_links has been here
+STARTED=$DATA_DIR/.started
+EARLY=${EARLY:-3}
 # there when a person has decided: redis-serve.sh
 SERVE=$DATA_DIR/.serve
 CARRIAGE_RETURN=$(printf '\r')
@@ -155,6 +158,23 @@ first_line() {
   line=''
   [ -s "$ANSWERS/$1" ] && read -r line <"$ANSWERS/$1"
   line=${line%"$CARRIAGE_RETURN"}
+}
+
+# renew_early_links PORT: closes, once, what the other pods opened in the first seconds of this server; they connect again within one.
+# While a pod has no endpoint kube-proxy rejects a connection to its Service with an ICMP error. On the node of the one that connects, Linux
+# only queues that error, sends the SYN again a second later, and the connection comes about: but the error stays in its queue, epoll
+# reports it for ever, and the event loop of that redis or sentinel takes a whole core until the connection is closed.
+renew_early_links() {
+  [ -s "$STARTED" ] || return 0
+  read -r since <"$STARTED"
+  now
+  [ $((clock - since)) -ge $((EARLY * 100)) ] || return 0
+  rm -f "$STARTED"
+  # shellcheck disable=SC2086 # the flags are several words
+  set -- "$CLI" -h "$LOCAL_ADDRESS" -p "$1" $REDIS_CLI_FLAGS
+  "$@" CLIENT LIST 2>/dev/null | sed -n 's/^id=\([0-9]*\) .* name=sentinel-.*/CLIENT KILL ID \1/p' | "$@" >/dev/null 2>&1
+  # a copy that is under way would begin again
+  "$@" INFO replication 2>/dev/null | grep -q '^slave[0-9]*:.*state=[^o]' || "$@" CLIENT KILL TYPE replica >/dev/null 2>&1
 }
 
 # is_refusal LINE: redis-cli goes on without having logged in and prints this where the answer should be, with status 0.

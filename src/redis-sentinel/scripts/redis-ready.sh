@@ -71,4 +71,5 @@ load_cluster || refuse 'no cluster.env'
 [ -z "$no_password" ] || refuse "$no_password"
 announce
 apply_live
+renew_early_links "$REDIS_PORT"
 local_redis INFO | judge

@@ -238,6 +238,8 @@ start() {
   : >"$DATA_DIR/.seen"
   echo "$me" >"$ANNOUNCED"
   cp "$CONFIG_DIR/live.conf" "$LIVE" 2>/dev/null
+  now
+  echo "$clock" >"$STARTED"
   rm -f "$WAITING" "$SERVE" "$DATA_DIR/.synced"
   close_answers
   unset REDISCLI_AUTH

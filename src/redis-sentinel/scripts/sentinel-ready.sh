@@ -62,4 +62,5 @@ fi
 load_cluster || refuse 'no cluster.env'
 [ -z "$no_password" ] || refuse "$no_password"
 ask_each_second
+renew_early_links "$SENTINEL_PORT"
 local_sentinel MASTER "$MASTER_NAME" | judge

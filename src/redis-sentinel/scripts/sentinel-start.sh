@@ -165,6 +165,8 @@ write_config >"$STATE.new" && mv "$STATE.new" "$STATE" || exit 1
 echo "$REDIS_ADDRESSES" >"$KNOWN"
 rm -f "$WAITING"
 close_answers
+now
+echo "$clock" >"$STARTED"
 unset REDISCLI_AUTH
 log "monitors $master: $source"
 exec "$(program server)" "$STATE" --sentinel
