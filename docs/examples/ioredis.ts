@@ -9,7 +9,8 @@ export function createClient (host: string, port = 6378): Redis {
     retryStrategy: (attempt) => Math.min(attempt * 10, 100),
     maxRetriesPerRequest: null,
     // A black hole (a node that is gone) closes nothing.
-    connectTimeout: 1000,
+    // below the second after which a rejected SYN is sent again (docs/clients.md)
+    connectTimeout: 800,
     commandTimeout: 5000,
     // Led to the former master once more: connect again, and send the command again (2).
     reconnectOnError: ({ message }) => message.startsWith('READONLY') ? 2 : false,
