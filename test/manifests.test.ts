@@ -4,7 +4,7 @@ import type { Service } from 'kubernetes-types/core/v1.js'
 import t from 'tap'
 import { parse } from 'yaml'
 import { API_VERSION, REDIS, REDIS_SENTINEL } from '../src/api/group.ts'
-import { RedisSentinelSpec } from '../src/api/redis-sentinel.ts'
+import { redisSentinelProblems, RedisSentinelSpec } from '../src/api/redis-sentinel.ts'
 import { RedisSpec } from '../src/api/redis.ts'
 import { KINDS, REVISION } from '../src/hook/kinds.ts'
 import { KIND_NAMES, redis, redisSentinel, settled, text } from './fixtures.ts'
@@ -32,7 +32,7 @@ t.test('the samples are valid, and have the group, version and kind of the CRDs'
   t.match(sample('redis'), { apiVersion: API_VERSION, kind: REDIS.kind })
   t.match(sample('redis-sentinel'), { apiVersion: API_VERSION, kind: REDIS_SENTINEL.kind })
   t.ok(RedisSpec.safeParse(sample('redis').spec).success)
-  t.ok(RedisSentinelSpec.safeParse(sample('redis-sentinel').spec).success)
+  for (const name of ['redis-sentinel', 'shaped']) t.strictSame(redisSentinelProblems(RedisSentinelSpec.parse(sample(name).spec)), [])
 })
 
 for (const name of KIND_NAMES) {
