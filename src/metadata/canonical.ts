@@ -36,8 +36,8 @@ export function canonicalQuantity (quantity: string): string {
   const scale = 10n ** BigInt(fraction.length)
   if (power !== undefined) {
     const bytes = digits * 1024n ** BigInt(power)
-    // what is no whole number or below 1Ki is printed with a decimal suffix
-    if (bytes % scale === 0n && bytes / scale >= 1024n) return binary(bytes / scale)
+    // what is no multiple of 1Ki has no binary suffix, and would be read as a decimal quantity the next time
+    if (bytes % (scale * 1024n) === 0n && bytes > 0n) return binary(bytes / scale)
     return decimal(ceil(bytes * 1000n, scale))
   }
   const exponent = BigInt((DECIMAL[suffix] ?? 0) + 3)

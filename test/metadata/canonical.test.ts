@@ -39,6 +39,7 @@ const printed: Record<string, string> = {
   '0.9765625Ki': '1k',
   '0.1Gi': '107374182400m',
   '0.1Ki': '102400m',
+  '90281.250Ki': '92448k',
   '1024Ti': '1Pi',
   '1Ei': '1Ei',
 }
