@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { execa } from 'execa'
 import { parse } from 'yaml'
+import { EMPTY } from '../src/hook/rehearse.ts'
 import { parentPrefix } from '../src/metadata/names.ts'
 import { ROOT } from './clusters.ts'
 
@@ -30,8 +31,6 @@ interface KubernetesObject {
 }
 
 const CHILDREN = ['configmaps', 'services', 'statefulsets.apps', 'poddisruptionbudgets.policy']
-/** Metacontroller names every declared kind. */
-const EMPTY = { 'ConfigMap.v1': {}, 'PodDisruptionBudget.policy/v1': {}, 'Service.v1': {}, 'StatefulSet.apps/v1': {} }
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
 async function get (namespace: string, ...what: string[]): Promise<KubernetesObject> {

@@ -5,6 +5,7 @@ import { MANAGED_BY, selectorLabels } from '../metadata/labels.ts'
 import { syncRedis, redisIdentity } from '../redis/sync.ts'
 import { identity } from '../redis-sentinel/identity.ts'
 import { syncRedisSentinel } from '../redis-sentinel/sync.ts'
+import { CHILD_GROUPS, type Groups } from './objects.ts'
 import {
   observed, RedisCustomizeRequest, RedisSentinelCustomizeRequest, RedisSentinelSyncRequest, RedisSyncRequest
 } from './request.ts'
@@ -43,8 +44,18 @@ export type KindName = keyof typeof KINDS
 
 /** Pure: the same request at the same `now` gives the same answer. Throws when no right answer is possible (a 500). */
 export function sync (kind: Kind, { controller, parent, children, related }: SyncRequest, now: Date): SyncResponse {
+  refuseUnknown(children)
   const answer = kind.sync(parent, observed(children, related ?? {}), now)
   return checkResponse(answer, controller, parent.metadata.namespace)
+}
+
+/**
+ * A newer version of the operator may have made children of a kind that this one knows nothing of: an answer without them would delete
+ * them (metacontroller.md 1.4).
+ */
+function refuseUnknown (children: Groups): void {
+  const unknown = Object.keys(children).find((group) => !CHILD_GROUPS.includes(group) && Object.keys(children[group] ?? {}).length > 0)
+  if (unknown !== undefined) throw new Error(`this version of the webhook knows no children of the kind ${unknown}`)
 }
 
 /** Depends on the parent's name and namespace alone: Metacontroller caches it by generation (metacontroller.md 5). */

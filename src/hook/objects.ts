@@ -61,6 +61,8 @@ const Pod = KubernetesObject.extend({
 /** By a key that hook v1 and v2 write differently. */
 const group = <O extends z.ZodType>(object: O) => z.record(z.string(), object).optional()
 
+export const CHILD_GROUPS: readonly string[] = ['ConfigMap.v1', 'PodDisruptionBudget.policy/v1', 'Service.v1', 'StatefulSet.apps/v1']
+
 /** Objects by "Kind.version" or "Kind.group/version". */
 export const Groups = z.object({
   'ConfigMap.v1': group(ConfigMap),

@@ -1,6 +1,7 @@
 /** A sync request made up from a CR alone, as it looks once everything exists: for `npm run render`, tests and benchmarks. */
 import type { Child } from '../metadata/children.ts'
 import { type KindName, KINDS, sync } from './kinds.ts'
+import { CHILD_GROUPS } from './objects.ts'
 import type { SyncResponse } from './response.ts'
 
 export type ChildGroups = Record<string, Record<string, object>>
@@ -13,7 +14,8 @@ export interface RequestBody {
   readonly finalizing: boolean
 }
 
-const EMPTY: ChildGroups = { 'ConfigMap.v1': {}, 'PodDisruptionBudget.policy/v1': {}, 'Service.v1': {}, 'StatefulSet.apps/v1': {} }
+/** Metacontroller names every declared kind. */
+export const EMPTY: ChildGroups = Object.fromEntries(CHILD_GROUPS.map((group) => [group, {}]))
 
 export function requestBody (controller: object, parent: object, children: ChildGroups = {}): RequestBody {
   return { controller, parent, children: { ...EMPTY, ...children }, related: { 'Pod.v1': {} }, finalizing: false }

@@ -26,6 +26,14 @@ function dropsNone ({ children }: RequestBody, answer: SyncResponse): boolean {
   return there.every(({ kind, metadata }) => wanted.has(`${kind} ${metadata.name}`))
 }
 
+t.test('children of a kind that a newer version has made are never answered away', async (t) => {
+  const { request } = settled('redis-sentinel')
+  const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'demo', namespace: 'shop' } }
+  const newer = (roles: object) => ask('redis-sentinel', { ...request, children: { ...request.children, 'Role.rbac.authorization.k8s.io/v1': roles } as RequestBody['children'] })
+  t.throws(() => newer({ 'shop/demo': role }), /knows no children of the kind Role\.rbac/)
+  t.ok(newer({}).children.length > 0, 'a kind that is only declared is no harm')
+})
+
 t.test('the hooks\' revision is in their paths', async (t) => {
   t.equal(REVISION, 'v1')
 })
