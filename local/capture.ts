@@ -11,7 +11,7 @@ import { ROOT } from './clusters.ts'
 
 const USAGE = `usage: npm run capture -- NAMESPACE redis/NAME|redissentinel/NAME > request.json
 Prints the sync request for a CR of the cluster of KUBECONFIG. Pods are there with name, labels, owner and status alone; managedFields and
-kubectl's last-applied annotation are left out. Secrets are never read. Then:
+last-applied annotations are left out. Secrets are never read. Then:
   npm run render -- --explain request.json
   curl -sd @request.json http://WEBHOOK:8080/v1/redis-sentinel/sync`
 
@@ -31,7 +31,8 @@ interface KubernetesObject {
 }
 
 const CHILDREN = ['configmaps', 'services', 'statefulsets.apps', 'poddisruptionbudgets.policy']
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+/** kubectl's and Metacontroller's: the object once more. */
+const LAST_APPLIED = '/last-applied-configuration'
 
 async function get (namespace: string, ...what: string[]): Promise<KubernetesObject> {
   const { stdout } = await execa('kubectl', ['-n', namespace, 'get', ...what, '-o', 'json'])
@@ -45,7 +46,7 @@ async function list (namespace: string, ...what: string[]): Promise<KubernetesOb
 
 function redacted ({ metadata, ...rest }: KubernetesObject): KubernetesObject {
   const { managedFields: _, annotations = {}, ...kept } = metadata
-  const left = Object.fromEntries(Object.entries(annotations).filter(([key]) => key !== LAST_APPLIED))
+  const left = Object.fromEntries(Object.entries(annotations).filter(([key]) => !key.endsWith(LAST_APPLIED)))
   return { ...rest, metadata: { ...kept, ...(Object.keys(left).length > 0 && { annotations: left }) } }
 }
 
