@@ -36,7 +36,8 @@ t.test('a node port in use: what runs stays as it is, the condition says so, and
   await says('redis/second', 'Applied', /^AllApplied/)
 })
 
-t.test('an object of somebody else under a child\'s name is left alone, and the condition names it', async (t) => {
+const takesOver = process.env['METACONTROLLER_APPLY'] === 'server-side-apply' && 'server-side apply takes it over (docs/failure-modes.md)'
+t.test('an object of somebody else under a child\'s name is left alone, and the condition names it', { skip: takesOver }, async (t) => {
   await inNamespace('create', 'service', 'clusterip', 'mine-svc', '--tcp=80')
   await apply(redis(NAMESPACE, 'mine'))
   await says('redis/mine', 'Applied', /^ChildrenMissing .*Service mine-svc/)

@@ -80,6 +80,7 @@ const wrong: readonly (readonly [what: string, code: number, body: string, type?
   ['an empty object', 400, '{}'],
   ['lists nested a million deep', 400, '['.repeat(1e6)],
   ['objects nested deep in place of the children', 400, valid.replace('"children":{', `"children":{"a":${'{"a":'.repeat(1e5)}1${'}'.repeat(1e5)},`)],
+  ['lists nested deep in place of a length', 400, valid.replace(/"size":"\w+"/, `"size":{"length":${'['.repeat(20_000)}${']'.repeat(20_000)}}`)],
   ['a parent of another kind', 400, JSON.stringify(syncRequest('redis', { parent: resource('redis-sentinel') }))],
   ['a parent without a namespace', 400, JSON.stringify(syncRequest('redis', { parent: { ...redis(), metadata: { name: MARKER, uid: 'u' } } }))],
   ['a poisoned prototype', 400, valid.replace('"parent":{', `"parent":{"__proto__":{"x":"${MARKER}"},`)],
