@@ -103,7 +103,7 @@ function parse<S extends z.ZodType<{ parent: { metadata: ParentName } }>> (schem
 /** The body goes into an event on the CR (metacontroller.md 1.1): a sentence for its owner, no stack. */
 function answerError (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   // nothing that the API server has checked is that deep
-  if (error instanceof RangeError) {
+  if (error instanceof RangeError && error.statusCode === undefined) {
     request.log.error({ err: error, parent: request.parent, url: request.url }, 'request too deep')
     return reply.code(400).send({ error: 'the request is nested too deeply' })
   }
