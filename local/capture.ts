@@ -53,7 +53,7 @@ function redacted ({ metadata, ...rest }: KubernetesObject): KubernetesObject {
 /** The hook reads who a pod is and how it is, never what runs in it. */
 function redactedPod (pod: KubernetesObject): KubernetesObject {
   const { apiVersion, kind, metadata, status } = redacted(pod)
-  return { apiVersion: apiVersion ?? 'v1', kind: kind ?? 'Pod', metadata, ...(status && { status }) }
+  return { apiVersion, kind, metadata, ...(status && { status }) }
 }
 
 function grouped (objects: readonly KubernetesObject[]): Record<string, Record<string, KubernetesObject>> {

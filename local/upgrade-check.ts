@@ -1,9 +1,9 @@
 /** `make upgrade-check FROM=commit`: whether an upgrade of the operator from that commit to this working tree restarts pods. */
-import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { differences } from '../src/metadata/difference.ts'
 import { ROOT } from './clusters.ts'
 
@@ -26,7 +26,7 @@ async function templates (folder: string, manifest: string): Promise<Map<string,
 async function manifests (root: string): Promise<string[]> {
   const folder = join(root, 'manifests/samples')
   const files = (await readdir(folder)).filter((file) => file.endsWith('.yaml') && file !== 'kustomization.yaml')
-  const samples = await Promise.all(files.map(async (file) => parseAllDocuments((await execa('cat', [join(folder, file)])).stdout)[0]?.toJS() as { kind: string, spec: object }))
+  const samples = await Promise.all(files.map(async (file) => parse(await readFile(join(folder, file), 'utf8')) as { kind: string, spec: object }))
   return samples.flatMap((sample) => VARIANTS.filter((variant) => sample.kind === 'RedisSentinel' || !('redisReplicas' in variant))
     .map((variant) => JSON.stringify({ ...sample, spec: { ...sample.spec, ...variant } })))
 }

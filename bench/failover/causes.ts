@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { execa } from 'execa'
 import { ROOT } from '../../local/clusters.ts'
+import { SWITCHOVER_ANNOTATION } from '../../src/metadata/labels.ts'
 import { kubectl, type PodSeen, pods, sleep, type Target, until } from './target.ts'
 
 export interface Cause {
@@ -74,7 +75,7 @@ async function drain (target: Target, { node }: PodSeen): Promise<() => Promise<
 async function switchOver (target: Target, master: PodSeen): Promise<() => Promise<void>> {
   const heir = (await pods(target)).find(({ name }) => name !== master.name)
   if (target.parent === undefined || !heir) throw new Error('switchover: only for a RedisSentinel of this operator')
-  await kubectl(target, 'annotate', '--overwrite', target.parent, `cache.iguochan.io/switchover=${heir.name}`)
+  await kubectl(target, 'annotate', '--overwrite', target.parent, `${SWITCHOVER_ANNOTATION}=${heir.name}`)
   return nothing
 }
 

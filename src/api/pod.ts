@@ -1,5 +1,6 @@
 /** How pods are made and placed, and how Services are reached, under Kubernetes' own names. */
 import { z } from 'zod'
+import { GROUP } from './group.ts'
 import { Resources } from './kubernetes.ts'
 
 /** An object of Kubernetes that is passed on as it is; what is wrong in it the API server says when it is applied. */
@@ -40,7 +41,7 @@ const OWN_LABELS = ['app', 'component', 'name', 'redis-role', 'controller-revisi
 /** What the schema cannot say of pod settings, as sentences. */
 export function podProblems (field: string, { labels = {}, annotations = {} }: PodSettings = {}): string[] {
   const own = Object.keys(labels).filter((key) => OWN_LABELS.includes(key) || key.startsWith('app.kubernetes.io/'))
-  const ours = Object.keys(annotations).filter((key) => key.startsWith('cache.iguochan.io/'))
+  const ours = Object.keys(annotations).filter((key) => key.startsWith(`${GROUP}/`))
   return [
     ...own.map((key) => `${field}.labels: ${key} is the operator's own.`),
     ...ours.map((key) => `${field}.annotations: ${key} is the operator's own.`),

@@ -1,6 +1,6 @@
 /** What an answer means for each child, in words: for `npm run render -- --explain`. Pure. */
 import type { Service } from 'kubernetes-types/core/v1.js'
-import type { Child } from '../metadata/children.ts'
+import { type Child, nameOf } from '../metadata/children.ts'
 import { differences } from '../metadata/difference.ts'
 import { type KindName, KINDS, sync } from './kinds.ts'
 import { rehearse, type RequestBody } from './rehearse.ts'
@@ -18,8 +18,8 @@ export interface Explanation {
 export function explain (name: KindName, request: RequestBody, now: Date): { explanations: Explanation[], status: object } {
   const { children, status } = sync(KINDS[name], KINDS[name].syncRequest.parse(request), now)
   const observed = observedChildren(request)
-  const desired = byName(children)
-  const atLast = byName(rehearsed(name, request, now))
+  const desired = byKindAndName(children)
+  const atLast = byKindAndName(rehearsed(name, request, now))
   return {
     status,
     explanations: [
@@ -50,9 +50,9 @@ function withheld (observed: ReadonlyMap<string, Child>): string {
 }
 
 function observedChildren ({ children }: RequestBody): ReadonlyMap<string, Child> {
-  return byName(Object.values(children).flatMap((group) => Object.values(group) as Child[]))
+  return byKindAndName(Object.values(children).flatMap((group) => Object.values(group) as Child[]))
 }
 
-function byName (children: readonly Child[]): ReadonlyMap<string, Child> {
-  return new Map(children.map((child) => [`${child.kind} ${child.metadata?.name}`, child]))
+function byKindAndName (children: readonly Child[]): ReadonlyMap<string, Child> {
+  return new Map(children.map((child) => [nameOf(child), child]))
 }

@@ -36,6 +36,11 @@ export interface Answer<Status> {
 /** A condition as a rule states it; `conditions.ts` adds the times. */
 export type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 
+/** Kind and name: within one parent's namespace no two children share them. */
+export function nameOf ({ kind, metadata }: Child): string {
+  return `${kind} ${metadata?.name}`
+}
+
 export function byName<T extends { metadata?: { name?: string } }> (objects: readonly T[], name: string): T | undefined {
   return objects.find((object) => object.metadata?.name === name)
 }

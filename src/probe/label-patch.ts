@@ -29,6 +29,7 @@ function guards ({ uid, resourceVersion, label, hasAnnotations }: PodFacts): rea
   ]
 }
 
-function pointer (key: string): string {
+/** A key as a JSON patch writes it in a path. */
+export function pointer (key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1')
 }

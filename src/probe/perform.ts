@@ -9,7 +9,7 @@ import type { HandoverStep } from './decide-handover.ts'
 import { publishEndpoint } from './endpoints.ts'
 import type { EventReason, PublishEvent, Subject } from './events.ts'
 import type { ClusterView, Inventory, PodFacts } from './inventory.ts'
-import { labelPatch } from './label-patch.ts'
+import { labelPatch, pointer } from './label-patch.ts'
 import type { Metrics } from './metrics.ts'
 import type { Memory, PausedMaster } from './observation.ts'
 import type { RedisLink } from './redis-link.ts'
@@ -174,7 +174,7 @@ async function carryOut (action: Command, link: RedisLink, target: Target, deps:
 /** Somebody who asks for another one meanwhile is not overlooked: only what was asked for is taken away. */
 async function fulfil ({ pod: { pod }, reason }: Fulfilment, { subject }: Target, { api, log, mayAct }: PerformDeps): Promise<boolean> {
   const { namespace, name } = subject
-  const path = `/metadata/annotations/${SWITCHOVER_ANNOTATION.replace('/', '~1')}`
+  const path = `/metadata/annotations/${pointer(SWITCHOVER_ANNOTATION)}`
   try {
     await api.request('PATCH', `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/${REDIS_SENTINEL.plural}/${name}`, {
       body: [{ op: 'test', path, value: pod }, { op: 'remove', path }],

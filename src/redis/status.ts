@@ -3,7 +3,7 @@ import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { Pod } from 'kubernetes-types/core/v1.js'
 import type { Condition, Phase } from '../api/kubernetes.ts'
 import type { RedisStatus } from '../api/redis.ts'
-import { type Answer, byName, type Child, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
+import { type Answer, byName, type Child, nameOf, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
 import { conditions } from '../metadata/conditions.ts'
 import { difference } from '../metadata/difference.ts'
 import { redisNames } from '../metadata/names.ts'
@@ -75,10 +75,6 @@ export function differing (desired: readonly Child[], observed: Observed): strin
 
 function childrenOf ({ configMaps, services, statefulSets, podDisruptionBudgets }: Observed): Map<string, Child> {
   return new Map([...configMaps, ...services, ...statefulSets, ...podDisruptionBudgets].map((child) => [nameOf(child), child]))
-}
-
-function nameOf (child: Child): string {
-  return `${child.kind} ${child.metadata?.name}`
 }
 
 export interface Deviations {
