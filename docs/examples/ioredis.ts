@@ -12,8 +12,8 @@ export function createClient (host: string, port = 6378): Redis {
     // below the second after which a rejected SYN is sent again (docs/clients.md)
     connectTimeout: 800,
     commandTimeout: 5000,
-    // Led to the former master once more: connect again, and send the command again (2).
-    reconnectOnError: ({ message }) => message.startsWith('READONLY') ? 2 : false,
+    // Led to the former master once more, or to one that no replica follows (yet): connect again, send the command again (2).
+    reconnectOnError: ({ message }) => /^(READONLY|NOREPLICAS) /.test(message) ? 2 : false,
   })
   // ioredis tells of each attempt; what it means for a command, the command's own promise tells
   redis.on('error', () => {})
