@@ -36,7 +36,8 @@ test: deps ## everything that CI runs
 .PHONY: lint
 lint: node_modules/.ready ## eslint and shellcheck
 	@npx eslint --max-warnings=0 .
-	@cd src/redis-sentinel/scripts && shellcheck -s sh ./*.sh
+	@cd src/redis/scripts && shellcheck -x -s sh ./*.sh
+	@cd src/redis-sentinel/scripts && shellcheck -x -s sh ./*.sh
 	@cd local && shellcheck -x cluster images packages redis-versions stages lib/*.sh ../.ci/run
 
 .PHONY: typecheck

@@ -1,5 +1,5 @@
 /** Puts the operator into a cluster: CRDs, webhook, probe, and what calls the hook there. */
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { execa } from 'execa'
 import { parse, parseAllDocuments, stringify } from 'yaml'
@@ -84,13 +84,37 @@ async function startBinary (cluster: Cluster, binary: MetacontrollerBinary): Pro
     await apply(cluster, [controller])
   }
   const file = resolve(dirname(cluster.kubeconfig), 'metacontroller.log')
-  const child = execa(binary.path, [
+  return keepRunning(metacontrollerPidFile(cluster), () => execa(binary.path, [
     '--kubeconfig', cluster.kubeconfig, '--discovery-interval=500ms', '--metrics-address=127.0.0.1:9999', '--health-probe-bind-address=127.0.0.1:0',
     '--client-go-qps=50', '--client-go-burst=100', '--zap-log-level=4', `--apply-strategy=${binary.strategy}`
-  ], { stdin: 'ignore', stdout: { file }, stderr: { file }, reject: false })
-  return async () => {
-    child.kill('SIGTERM')
+  ], { stdin: 'ignore', stdout: { file, append: true }, stderr: { file, append: true }, reject: false }))
+}
+
+/** Holds the process id of the Metacontroller that is running: a test may end it, and it is started again. */
+export function metacontrollerPidFile ({ kubeconfig }: Cluster): string {
+  return resolve(dirname(kubeconfig), 'metacontroller.pid')
+}
+
+type Process = PromiseLike<unknown> & { readonly pid?: number, kill (signal: NodeJS.Signals): boolean }
+
+/** As its StatefulSet would. */
+async function keepRunning (pidFile: string, start: () => Process): Promise<() => Promise<void>> {
+  let child = start()
+  let stopping = false
+  const noted = () => writeFile(pidFile, String(child.pid))
+  async function supervise (): Promise<void> {
     await child
+    if (stopping) return
+    child = start()
+    await noted()
+    return supervise()
+  }
+  await noted()
+  const supervised = supervise()
+  return async () => {
+    stopping = true
+    child.kill('SIGTERM')
+    await supervised
   }
 }
 

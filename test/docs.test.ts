@@ -15,7 +15,7 @@ function column (markdown: string, number: number): string[] {
 }
 
 t.test('every reason of a condition is documented, and every documented one exists', async (t) => {
-  const sources = await Promise.all(['src/redis/status.ts', 'src/redis/state.ts', 'src/redis-sentinel/status.ts'].map(read))
+  const sources = await Promise.all(['status', 'state', 'volume-claims'].map((name) => read(`src/redis/${name}.ts`)).concat(read('src/redis-sentinel/status.ts')))
   const stated = sources.flatMap((text) => [...text.matchAll(/reason: '(\w+)'|(?:verdict\('\w+', |unapplied\()'(\w+)'/g)].map(([, a, b]) => (a ?? b) as string))
   const documented = column(await read('docs/conditions.md'), 3)
   t.strictSame([...new Set(documented)].sort(), [...new Set(stated)].sort())

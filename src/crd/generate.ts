@@ -13,12 +13,13 @@ export async function generated (root: URL): Promise<Map<string, string>> {
   for (const kind of KINDS) {
     files.set(`manifests/crds/${kind.plural}.yaml`, `# ${HEADER}\n${stringify(crd(kind), { lineWidth: 0, aliasDuplicateObjects: false })}`)
   }
-  files.set('src/redis-sentinel/scripts.ts', await embeddedScripts(new URL('src/redis-sentinel/scripts/', root)))
+  for (const folder of ['src/redis', 'src/redis-sentinel']) files.set(`${folder}/scripts.ts`, await embeddedScripts(root, `${folder}/scripts`))
   return files
 }
 
 /** The scripts as a TypeScript module: the hook is pure and reads no files. */
-async function embeddedScripts (folder: URL): Promise<string> {
+async function embeddedScripts (root: URL, path: string): Promise<string> {
+  const folder = new URL(`${path}/`, root)
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sh')).sort()
   const entries = await Promise.all(names.map(async (name) => {
     const text = await readFile(new URL(name, folder), 'utf8')
@@ -27,7 +28,7 @@ async function embeddedScripts (folder: URL): Promise<string> {
   }))
   const rules = '@stylistic/quotes, max-lines, no-template-curly-in-string'
   return `/* eslint-disable ${rules} -- generated */\n` +
-    `/** The scripts of src/redis-sentinel/scripts by file name. ${HEADER} */\n` +
+    `/** The scripts of ${path} by file name. ${HEADER} */\n` +
     `export const SCRIPTS = {\n${entries.join('\n')}\n} as const\n`
 }
 

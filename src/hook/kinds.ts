@@ -1,7 +1,7 @@
 /** The kinds that the hook serves, by their name in the URL: request in, response out, still pure. */
 import type { z } from 'zod'
 import type { Observed, Parent } from '../metadata/children.ts'
-import { MANAGED_BY, selectorLabels } from '../metadata/labels.ts'
+import { type Identity, MANAGED_BY } from '../metadata/labels.ts'
 import { syncRedis, redisIdentity } from '../redis/sync.ts'
 import { identity } from '../redis-sentinel/identity.ts'
 import { syncRedisSentinel } from '../redis-sentinel/sync.ts'
@@ -9,7 +9,7 @@ import { CHILD_GROUPS, type Groups } from './objects.ts'
 import {
   observed, RedisCustomizeRequest, RedisSentinelCustomizeRequest, RedisSentinelSyncRequest, RedisSyncRequest
 } from './request.ts'
-import { checkResponse, type CustomizeResponse, type SyncResponse } from './response.ts'
+import { checkResponse, type CustomizeResponse, type RelatedRule, type SyncResponse } from './response.ts'
 
 /**
  * Revision of the hook's contract, in its URLs. A new release with another revision changes the CompositeControllers, so
@@ -23,7 +23,7 @@ export interface Kind {
   readonly syncRequest: typeof RedisSyncRequest | typeof RedisSentinelSyncRequest
   readonly customizeRequest: typeof RedisCustomizeRequest | typeof RedisSentinelCustomizeRequest
   readonly sync: (parent: Parent, observed: Observed, now: Date) => SyncResponse
-  readonly podLabels: (parent: Parent) => Record<string, string>
+  readonly identity: (parent: Parent) => Identity
 }
 
 export const KINDS = {
@@ -31,13 +31,13 @@ export const KINDS = {
     syncRequest: RedisSyncRequest,
     customizeRequest: RedisCustomizeRequest,
     sync: syncRedis,
-    podLabels: (parent) => podLabels(selectorLabels(redisIdentity(parent))),
+    identity: redisIdentity,
   },
   'redis-sentinel': {
     syncRequest: RedisSentinelSyncRequest,
     customizeRequest: RedisSentinelCustomizeRequest,
     sync: syncRedisSentinel,
-    podLabels: (parent) => podLabels(selectorLabels(identity(parent, 'redis'))),
+    identity: (parent) => identity(parent, 'redis'),
   },
 } as const satisfies Record<string, Kind>
 export type KindName = keyof typeof KINDS
@@ -60,17 +60,14 @@ function refuseUnknown (children: Groups): void {
 
 /** Depends on the parent's name and namespace alone: Metacontroller caches it by generation (metacontroller.md 5). */
 export function customize (kind: Kind, parent: Parent): CustomizeResponse {
+  const { app, name } = kind.identity(parent)
+  const rule = (resource: string, matchLabels: Record<string, string>): RelatedRule =>
+    ({ apiVersion: 'v1', resource, namespace: parent.metadata.namespace, labelSelector: { matchLabels } })
   return {
-    relatedResources: [{
-      apiVersion: 'v1',
-      resource: 'pods',
-      namespace: parent.metadata.namespace,
-      labelSelector: { matchLabels: kind.podLabels(parent) },
-    }],
+    relatedResources: [
+      rule('pods', { 'app.kubernetes.io/managed-by': MANAGED_BY, app, name }),
+      // a StatefulSet gives its claims the labels of its selector and no other
+      rule('persistentvolumeclaims', { app, name }),
+    ],
   }
-}
-
-/** The pods of all components. */
-function podLabels ({ app, name }: Record<string, string>): Record<string, string> {
-  return { 'app.kubernetes.io/managed-by': MANAGED_BY, ...(app !== undefined && { app }), ...(name !== undefined && { name }) }
 }

@@ -25,11 +25,14 @@ const Service = KubernetesObject.extend({
   spec: z.looseObject({ clusterIP: z.string().regex(/^(None|[0-9A-Fa-f.:]*)$/, 'must be an address').optional() }).optional(),
 })
 
-const VolumeClaim = z.looseObject({
-  spec: z.looseObject({
-    resources: z.looseObject({ requests: z.record(z.string(), z.unknown()).nullish() }).nullish(),
-    storageClassName: z.string().nullish(),
-  }).nullish(),
+const ClaimSpec = z.looseObject({
+  resources: z.looseObject({ requests: z.record(z.string(), z.string()).nullish() }).nullish(),
+  storageClassName: z.string().nullish(),
+})
+
+const VolumeClaim = KubernetesObject.extend({
+  spec: ClaimSpec.nullish(),
+  status: z.looseObject({ phase: z.string().nullish(), capacity: z.record(z.string(), z.string()).nullish() }).nullish(),
 })
 
 const StatefulSet = KubernetesObject.extend({
@@ -39,7 +42,7 @@ const StatefulSet = KubernetesObject.extend({
     podManagementPolicy: z.string().nullish(),
     selector: z.looseObject({ matchLabels: Texts }),
     template: z.looseObject({ metadata: z.looseObject({ annotations: Texts }).nullish() }),
-    volumeClaimTemplates: z.array(VolumeClaim).nullish(),
+    volumeClaimTemplates: z.array(z.looseObject({ spec: ClaimSpec.nullish() })).nullish(),
   }).optional(),
 })
 
@@ -69,5 +72,6 @@ export const Groups = z.object({
   'Service.v1': group(Service),
   'StatefulSet.apps/v1': group(StatefulSet),
   'Pod.v1': group(Pod),
+  'PersistentVolumeClaim.v1': group(VolumeClaim),
 }).catchall(z.record(z.string(), KubernetesObject))
 export type Groups = Record<string, Record<string, z.infer<typeof KubernetesObject>> | undefined>

@@ -18,7 +18,7 @@ export interface RequestBody {
 export const EMPTY: ChildGroups = Object.fromEntries(CHILD_GROUPS.map((group) => [group, {}]))
 
 export function requestBody (controller: object, parent: object, children: ChildGroups = {}): RequestBody {
-  return { controller, parent, children: { ...EMPTY, ...children }, related: { 'Pod.v1': {} }, finalizing: false }
+  return { controller, parent, children: { ...EMPTY, ...children }, related: { 'Pod.v1': {}, 'PersistentVolumeClaim.v1': {} }, finalizing: false }
 }
 
 /** Asks the hook and feeds its answers back until they stay the same; throws when they do not within five rounds. */

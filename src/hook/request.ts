@@ -3,7 +3,7 @@
  * managedFields, and a field that a later version adds must not stop a sync.
  */
 import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
-import type { ConfigMap, Pod, Service } from 'kubernetes-types/core/v1.js'
+import type { ConfigMap, PersistentVolumeClaim, Pod, Service } from 'kubernetes-types/core/v1.js'
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js'
 import { z } from 'zod'
 import { Redis } from '../api/redis.ts'
@@ -36,6 +36,7 @@ export function observed (children: Groups, related: Groups): Observed {
     statefulSets: list(children, 'StatefulSet.apps/v1') as unknown as StatefulSet[],
     podDisruptionBudgets: list(children, 'PodDisruptionBudget.policy/v1') as unknown as PodDisruptionBudget[],
     pods: list(related, 'Pod.v1') as unknown as Pod[],
+    volumeClaims: list(related, 'PersistentVolumeClaim.v1') as unknown as PersistentVolumeClaim[],
   }
 }
 

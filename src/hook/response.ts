@@ -8,7 +8,7 @@ export interface SyncResponse {
   readonly resyncAfterSeconds?: number
 }
 
-interface RelatedRule {
+export interface RelatedRule {
   readonly apiVersion: string
   readonly resource: string
   readonly namespace: string

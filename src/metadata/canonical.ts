@@ -29,19 +29,23 @@ const BINARY: Record<string, number> = { Ki: 1, Mi: 2, Gi: 3, Ti: 4, Pi: 5, Ei: 
  * "0.5" is "500m"). Finer than a thousandth is rounded up, as apimachinery does for the units used here.
  */
 export function canonicalQuantity (quantity: string): string {
-  const match = /^(\d+)(?:\.(\d+))?([A-Za-z]*)$/.exec(quantity)
-  const [, whole = '0', fraction = '', suffix = ''] = match ?? []
-  const digits = BigInt(whole + fraction)
+  const value = thousandths(quantity) ?? 0n
+  // what is no multiple of 1Ki has no binary suffix, and would be read as a decimal quantity the next time
+  return /i$/.test(quantity) && value > 0n && value % 1024_000n === 0n ? binary(value / 1000n) : decimal(value)
+}
+
+/** Is the one less than the other? What is no quantity that this operator accepts ("1e9") is not less. */
+export function isLess (quantity: string, than: string): boolean {
+  const [one, other] = [thousandths(quantity), thousandths(than)]
+  return one !== undefined && other !== undefined && one < other
+}
+
+function thousandths (quantity: string): bigint | undefined {
+  const [, whole, fraction = '', suffix = ''] = /^(\d+)(?:\.(\d+))?([A-Za-z]*)$/.exec(quantity) ?? []
+  if (whole === undefined || !(suffix in BINARY || suffix in DECIMAL)) return undefined
   const power = BINARY[suffix]
-  const scale = 10n ** BigInt(fraction.length)
-  if (power !== undefined) {
-    const bytes = digits * 1024n ** BigInt(power)
-    // what is no multiple of 1Ki has no binary suffix, and would be read as a decimal quantity the next time
-    if (bytes % (scale * 1024n) === 0n && bytes > 0n) return binary(bytes / scale)
-    return decimal(ceil(bytes * 1000n, scale))
-  }
-  const exponent = BigInt((DECIMAL[suffix] ?? 0) + 3)
-  return decimal(ceil(digits * 10n ** exponent, scale))
+  const unit = power === undefined ? 10n ** BigInt((DECIMAL[suffix] ?? 0) + 3) : 1000n * 1024n ** BigInt(power)
+  return ceil(BigInt(whole + fraction) * unit, 10n ** BigInt(fraction.length))
 }
 
 function ceil (value: bigint, by: bigint): bigint {

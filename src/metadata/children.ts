@@ -1,18 +1,19 @@
 /** What the pure kinds see of the cluster and what they answer; nothing of Metacontroller's wire format. */
 import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
-import type { ConfigMap, Pod, Service } from 'kubernetes-types/core/v1.js'
+import type { ConfigMap, PersistentVolumeClaim, Pod, Service } from 'kubernetes-types/core/v1.js'
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js'
 import type { Condition } from '../api/kubernetes.ts'
 
 export type Child = ConfigMap | Service | StatefulSet | PodDisruptionBudget
 
-/** The parent's children as they were observed (claimed by its controller reference), and the pods that its selectors match. */
+/** The parent's children as they were observed (claimed by its controller reference), and pods and volume claims by their labels. */
 export interface Observed {
   readonly configMaps: readonly ConfigMap[]
   readonly services: readonly Service[]
   readonly statefulSets: readonly StatefulSet[]
   readonly podDisruptionBudgets: readonly PodDisruptionBudget[]
   readonly pods: readonly Pod[]
+  readonly volumeClaims: readonly PersistentVolumeClaim[]
 }
 
 /** A parent whose spec is not yet parsed. `status` is the one written before, maybe stale. */

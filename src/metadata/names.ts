@@ -8,6 +8,9 @@ import { createHash } from 'node:crypto'
 const MAX_PREFIX = 43
 const HASH = 8
 
+/** The volume of a pod's data, and the template of its claim. */
+export const DATA = 'data'
+
 /** The `<cr>` of all child names and the `name` label: the parent's name, or its head and a hash of the whole. */
 export function parentPrefix (name: string): string {
   if (name.length <= MAX_PREFIX) return name
@@ -17,6 +20,11 @@ export function parentPrefix (name: string): string {
 
 export function podName (statefulSet: string, ordinal: number): string {
   return `${statefulSet}-${ordinal}`
+}
+
+/** The claim that a StatefulSet makes for one of its pods, from the template `data`. */
+export function claimName (statefulSet: string, ordinal: number): string {
+  return `${DATA}-${podName(statefulSet, ordinal)}`
 }
 
 /** The ordinal of a StatefulSet's pod or of its Service; undefined when the name does not end in one. */

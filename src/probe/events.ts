@@ -1,4 +1,4 @@
-/** Kubernetes Events on the RedisSentinel: what the probe did, or cannot do, where `kubectl describe` shows it. */
+/** Kubernetes Events on the RedisSentinel (or Redis): what the probe did, or cannot do, where `kubectl describe` shows it. */
 import type { Logger } from 'pino'
 import { API_VERSION, REDIS_SENTINEL } from '../api/group.ts'
 import type { ApiClient } from './api-client.ts'
@@ -20,10 +20,16 @@ export type EventReason =
   | 'ScriptKilled'
   /** A person wants a master that is no redis pod of this cluster. */
   | 'SwitchoverImpossible'
+  /** A volume claim was made larger, as the spec asks. */
+  | 'VolumeGrows'
+  /** The API server does not let a volume claim grow: its class does not allow it, or it is not bound yet. */
+  | 'VolumeNotGrown'
   /** For longer than a failover takes no master could be confirmed. */
   | 'NoMaster'
 
 export interface Subject {
+  /** RedisSentinel if left out. */
+  readonly kind?: string
   readonly namespace: string
   readonly name: string
   readonly uid: string
@@ -32,7 +38,9 @@ export interface Subject {
 export type PublishEvent = (subject: Subject, reason: EventReason, message: string) => void
 
 const COMPONENT = 'sentinel-probe'
-const WARNINGS: readonly EventReason[] = ['ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'NoMaster']
+const WARNINGS: readonly EventReason[] = [
+  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'VolumeNotGrown', 'NoMaster',
+]
 /** The same thing said again within this time says nothing new. */
 const SILENCE_MS = 60_000
 const DEADLINE_MS = 5000
@@ -53,13 +61,14 @@ export function createEventPublisher (api: ApiClient, log: Logger, identity: str
   }
 }
 
-function eventOf ({ namespace, name, uid }: Subject, reason: EventReason, message: string, identity: string): object {
+function eventOf (subject: Subject, reason: EventReason, message: string, identity: string): object {
+  const { kind = REDIS_SENTINEL.kind, namespace, name, uid } = subject
   const time = new Date().toISOString().replace(/\.\d+/, '')
   return {
     apiVersion: 'v1',
     kind: 'Event',
     metadata: { generateName: `${name.slice(0, 200)}-`, namespace },
-    involvedObject: { apiVersion: API_VERSION, kind: REDIS_SENTINEL.kind, namespace, name, uid },
+    involvedObject: { apiVersion: API_VERSION, kind, namespace, name, uid },
     reason,
     message,
     type: WARNINGS.includes(reason) ? 'Warning' : 'Normal',

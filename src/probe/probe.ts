@@ -7,6 +7,7 @@ import { startInventory } from './inventory.ts'
 import { keepLease } from './lease.ts'
 import { createMembers } from './members.ts'
 import { createMetrics } from './metrics.ts'
+import { startVolumeGrowth } from './volume-growth.ts'
 
 export interface ProbeOptions {
   readonly api: ApiClient
@@ -30,7 +31,7 @@ export interface Probe {
 export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, lease: leaseOptions }: ProbeOptions): Probe {
   const now = () => performance.now()
   const loops = new Map<string, ClusterLoop>()
-  const wakeAll = () => { for (const loop of loops.values()) loop.wake() }
+  const wakeAll = () => { for (const loop of [...loops.values(), growth]) loop.wake() }
 
   const lease = keepLease({ ...leaseOptions, api: leaseApi, log, now, onChange: wakeAll })
   const metrics = createMetrics({
@@ -50,6 +51,8 @@ export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, leas
     // A list that is not complete could hide the very pod that still carries the label.
     mayAct: () => lease.holds() && inventory.isSynced(),
   }
+
+  const growth = startVolumeGrowth({ ...shared, namespace: watchNamespace, mayAct: lease.holds })
 
   function onChange (key: string): void {
     const exists = inventory.view(key).facts !== undefined
@@ -75,6 +78,7 @@ export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, leas
   async function stop (): Promise<void> {
     await lease.release().catch((err: unknown) => log.warn({ err }, 'lease not released'))
     inventory.stop()
+    growth.stop()
     for (const loop of loops.values()) loop.stop()
   }
 

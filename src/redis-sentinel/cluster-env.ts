@@ -1,5 +1,7 @@
 // cluster.env: the cluster's members and values for the scripts in the pods, which source it as shell text.
 
+export type AuthMode = 'open' | 'required'
+
 export interface Topology {
   readonly masterName: string
   readonly redisPort: number
@@ -14,6 +16,8 @@ export interface Topology {
   readonly failoverTimeout: number
   /** Announced address of the last known master; left out before there was one. */
   readonly lastMaster?: string | undefined
+  /** open: passwords are used and not wanted yet, since there are pods without one. Left out: there is none. */
+  readonly auth?: AuthMode | undefined
   /** For redis-cli in the scripts, such as those of tlsCliFlags. */
   readonly redisCliFlags?: readonly string[]
 }
@@ -22,6 +26,7 @@ const address = /^[0-9A-Fa-f:.]+$/
 const name = /^[\w.-]+$/
 const id = /^[0-9a-f]{40}$/
 const number = /^[1-9]\d*$/
+const mode = /^(open|required)$/
 const flag = /^[\w./:=-]+$/
 
 export function clusterEnv (topology: Topology): string {
@@ -36,6 +41,7 @@ export function clusterEnv (topology: Topology): string {
     line('DOWN_AFTER_MILLISECONDS', number, String(topology.downAfterMilliseconds)),
     line('FAILOVER_TIMEOUT', number, String(topology.failoverTimeout)),
     line('LAST_MASTER', address, ...(topology.lastMaster === undefined ? [] : [topology.lastMaster])),
+    line('AUTH', mode, ...(topology.auth === undefined ? [] : [topology.auth])),
     line('REDIS_CLI_FLAGS', flag, ...(topology.redisCliFlags ?? [])),
     '',
   ].join('\n')

@@ -9,6 +9,7 @@ import { REDIS_PORT } from '../redis/exporter.ts'
 import { clusterEnv } from './cluster-env.ts'
 import { identity } from './identity.ts'
 import { redisConf } from './redis-conf.ts'
+import { SCRIPTS as LOCAL_SCRIPTS } from '../redis/scripts.ts'
 import { SCRIPTS } from './scripts.ts'
 import { sentinelConf } from './sentinel-conf.ts'
 import { SENTINEL_PORT } from './services.ts'
@@ -60,5 +61,6 @@ export function sentinelConfOf (): string {
 }
 
 function scripts (prefix: string): Record<string, string> {
-  return Object.fromEntries(Object.entries(SCRIPTS).filter(([name]) => name === 'cluster.sh' || name.startsWith(prefix)))
+  const own = Object.entries(SCRIPTS).filter(([name]) => name === 'cluster.sh' || name.startsWith(prefix))
+  return { 'local.sh': LOCAL_SCRIPTS['local.sh'], 'passwords.sh': LOCAL_SCRIPTS['passwords.sh'], ...Object.fromEntries(own) }
 }

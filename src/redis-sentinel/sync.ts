@@ -7,7 +7,8 @@ import { type Answer, byName, type Child, type Observed, type Parent } from '../
 import { redisSentinelNames } from '../metadata/names.ts'
 import { keepImmutable, SETTINGS_ANNOTATION } from '../redis/pod.ts'
 import { resolveSpec, stateConfigMap } from '../redis/state.ts'
-import { appliedVerdict, differing, keptClaims, missing, podsOf, refused, RESYNC_SECONDS } from '../redis/status.ts'
+import { appliedVerdict, differing, missing, podsOf, refused, RESYNC_SECONDS } from '../redis/status.ts'
+import { claimsVerdict } from '../redis/volume-claims.ts'
 import { type Addresses, addresses, complete, type Names } from './addresses.ts'
 import { configMaps, type Members } from './config-maps.ts'
 import { identity } from './identity.ts'
@@ -35,7 +36,7 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
   ]), ...startable(statefulSets, configs.length === 2, members !== undefined, observed)]
   const absent = missing([...children, ...statefulSets], observed)
   const otherwise = differing(children, observed)
-  const applied = appliedVerdict({ absent, otherwise, kept: keptClaims(statefulSets, observed) })
+  const applied = appliedVerdict({ absent, otherwise, claims: claimsVerdict(statefulSets, observed) })
   return {
     status: redisSentinelStatus({ parent, spec, observed, specValid, applied }, now),
     children,

@@ -81,12 +81,12 @@ export interface Deviations {
   /** Children that are desired, or will be, and are not observed. */
   readonly absent: readonly string[]
   readonly otherwise: readonly string[]
-  /** StatefulSets with a field that cannot be changed. */
-  readonly kept: readonly string[]
+  /** Volume claims that are not as desired: volume-claims.ts. */
+  readonly claims: Verdict | undefined
 }
 
 /** The API server's refusals are events of the parent; a child that is not as desired is what the hook can see of one. */
-export function appliedVerdict ({ absent, otherwise, kept }: Deviations): Verdict {
+export function appliedVerdict ({ absent, otherwise, claims }: Deviations): Verdict {
   const unapplied = (reason: string, message: string): Verdict => ({ type: 'Applied', status: 'False', reason, message })
   if (absent.length > 0) {
     return unapplied('ChildrenMissing', `Waiting for ${absent.join(', ')}. What exists under such a name and belongs to something else is left alone; ` +
@@ -95,23 +95,8 @@ export function appliedVerdict ({ absent, otherwise, kept }: Deviations): Verdic
   if (otherwise.length > 0) {
     return unapplied('ChildrenDiffer', `Being changed: ${otherwise.join(', ')}. If it stays so the API server refuses the change: see the events of this object.`)
   }
-  if (kept.length > 0) {
-    return unapplied('ImmutableField', `${kept.join(', ')}: the size or class of the volume claims stays as it was created, Kubernetes does not let it change. ` +
-      'Claims that exist can grow: kubectl patch pvc.')
-  }
+  if (claims) return claims
   return { type: 'Applied', status: 'True', reason: 'AllApplied', message: 'All children are as desired.' }
-}
-
-/** Names of the StatefulSets whose volume claims are no longer what the spec asks for. */
-export function keptClaims (wanted: readonly StatefulSet[], observed: Observed): string[] {
-  return wanted.filter((one) => {
-    const there = byName(observed.statefulSets, one.metadata?.name ?? '')
-    return there !== undefined && claims(there) !== claims(one)
-  }).map(nameOf)
-}
-
-function claims (statefulSet: StatefulSet): string {
-  return JSON.stringify(statefulSet.spec?.volumeClaimTemplates?.map(({ spec }) => [spec?.resources?.requests?.['storage'], spec?.storageClassName]) ?? [])
 }
 
 export function phaseOf (all: readonly Condition[]): Phase {

@@ -9,7 +9,8 @@ import { keepImmutable } from './pod.ts'
 import { redisServices } from './services.ts'
 import { resolveSpec, stateConfigMap } from './state.ts'
 import { redisStatefulSet } from './stateful-set.ts'
-import { appliedVerdict, differing, keptClaims, missing, redisStatus, refused, RESYNC_SECONDS } from './status.ts'
+import { appliedVerdict, differing, missing, redisStatus, refused, RESYNC_SECONDS } from './status.ts'
+import { claimsVerdict } from './volume-claims.ts'
 
 export function redisIdentity (parent: Parent): Identity {
   return { app: 'redis', component: 'redis', name: redisNames(parent.metadata.name).prefix }
@@ -30,7 +31,7 @@ export function syncRedis (parent: Redis | Parent, observed: Observed, now: Date
   ]), keepImmutable(statefulSet, byName(observed.statefulSets, names.statefulSet))]
   const absent = missing(children, observed)
   const otherwise = differing(children, observed)
-  const applied = appliedVerdict({ absent, otherwise, kept: keptClaims([statefulSet], observed) })
+  const applied = appliedVerdict({ absent, otherwise, claims: claimsVerdict([statefulSet], observed) })
   return {
     status: redisStatus({ parent, observed, specValid, applied }, now),
     children,

@@ -2,11 +2,11 @@
 import type { Container, EnvVar, PersistentVolumeClaim, Volume, VolumeMount } from 'kubernetes-types/core/v1.js'
 import type { Storage } from '../api/kubernetes.ts'
 import { canonicalQuantity } from '../metadata/canonical.ts'
+import { DATA } from '../metadata/names.ts'
 import { chownSecurityContext, REDIS_USER } from './security.ts'
 
 export const CONFIG_DIR = '/config'
 export const DATA_DIR = '/data'
-const DATA = 'data'
 const CONFIG = 'config'
 
 /** Who the pod is, for the scripts and for `subPathExpr`. */

@@ -56,6 +56,14 @@ export async function serviceAddress (namespace: string, service: string): Promi
   return kubectl('-n', namespace, 'get', 'service', service, '-o', 'jsonpath={.spec.clusterIP}')
 }
 
+/** A storage class whose volumes may grow: made by the default's provisioner, which does not have to do it. */
+export async function growingClass (): Promise<string> {
+  const classes = JSON.parse(await kubectl('get', 'storageclasses', '-o', 'json')) as { items: { metadata: { annotations?: Record<string, string> }, provisioner: string }[] }
+  const provisioner = classes.items.find(({ metadata }) => metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true')?.provisioner
+  await apply({ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: 'growing' }, provisioner, volumeBindingMode: 'WaitForFirstConsumer', allowVolumeExpansion: true })
+  return 'growing'
+}
+
 /** Names of the redis pods by role label. */
 export async function roles (namespace: string, name: string): Promise<{ master: string[], slave: string[] }> {
   const template = '{range .items[*]}{.metadata.name} {.metadata.labels.redis-role}{"\\n"}{end}'

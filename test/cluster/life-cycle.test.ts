@@ -105,14 +105,21 @@ t.test('another image replaces every redis, and loses nothing', async (t) => {
   await change(SPEC, /"image": "redis:7.0"/)
 })
 
-t.test('a larger volume size restarts nobody; the condition says what stays, until the StatefulSet is made anew around its pods', async (t) => {
+t.test('a larger volume size that the class does not allow restarts nobody, and the condition and an event say so', async (t) => {
   const before = await uids('redis')
   await apply(redisSentinel(NAMESPACE, NAME, { ...SPEC, storage: { size: '2Gi' } }))
-  await eventually('the condition names it', () => condition('Applied'), (text) => /^ImmutableField StatefulSet cache-redis:/.test(text))
+  await eventually('the condition names the claims', () => condition('Applied'), (text) => /^VolumesGrowing data-cache-redis-0 asks for 1Gi of 2Gi, data-cache-redis-1 asks/.test(text))
+  await eventually('the event has the API server\'s words', () => inNamespace('get', 'events', '--field-selector=reason=VolumeNotGrown', '-o', 'jsonpath={.items[*].message}'),
+    (text) => /data-cache-redis-2 stays at 1Gi instead of 2Gi: .*must support resize/.test(text))
   await ready(NAMESPACE, `redissentinel/${NAME}`)
+  t.strictSame(await uids('redis'), before, 'the same pods run')
+})
+
+t.test('a StatefulSet that is deleted around its pods is made anew around them', async (t) => {
+  const before = await uids('redis')
   await inNamespace('delete', 'statefulset', `${NAME}-redis`, '--cascade=orphan')
-  await eventually('it is applied', () => condition('Applied'), (text) => text.startsWith('AllApplied'))
-  t.equal(await inNamespace('get', 'statefulset', `${NAME}-redis`, '-o', 'jsonpath={.spec.volumeClaimTemplates[0].spec.resources.requests.storage}'), '2Gi')
+  await eventually('it is there, with the new size', () => inNamespace('get', 'statefulset', `${NAME}-redis`, '-o', 'jsonpath={.spec.volumeClaimTemplates[0].spec.resources.requests.storage}'),
+    (text) => text === '2Gi')
   await ready(NAMESPACE, `redissentinel/${NAME}`)
   await inNamespace('rollout', 'status', `statefulset/${NAME}-redis`, '--timeout=120s')
   t.strictSame(await uids('redis'), before, 'the same pods run')

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { ROOT } from '../../local/clusters.ts'
-import { apply, eventually, kubectl, namespace, prepared, ready, redisSentinel, roles } from './fixture.ts'
+import { apply, eventually, growingClass, kubectl, namespace, prepared, ready, redisSentinel, roles } from './fixture.ts'
 
 interface Rule { apiGroups: string[], resources: string[], verbs: string[] }
 interface Manifest { kind: string, rules?: Rule[] }
@@ -47,10 +47,14 @@ const NAMESPACE = 'rbac'
 const oneMaster = (not?: string) => eventually('one master and two replicas', () => roles(NAMESPACE, 'audited'),
   ({ master, slave }) => master?.length === 1 && slave?.length === 2 && master[0] !== not)
 
-async function failover (): Promise<void> {
+/** Everything that the probe does in its life. */
+async function life (): Promise<void> {
   await namespace(NAMESPACE)
-  await apply(redisSentinel(NAMESPACE, 'audited', { downAfterMilliseconds: 3000 }))
+  const storageClassName = await growingClass()
+  const storage = (size: string) => ({ downAfterMilliseconds: 3000, storage: { size, storageClassName } })
+  await apply(redisSentinel(NAMESPACE, 'audited', storage('1Gi')))
   await ready(NAMESPACE, 'redissentinel/audited')
+  await apply(redisSentinel(NAMESPACE, 'audited', storage('2Gi')))
   const [before] = (await oneMaster()).master
   await kubectl('-n', NAMESPACE, 'delete', 'pod', before as string, '--wait=false')
   const { slave: [next = ''] } = await oneMaster(before)
@@ -62,7 +66,7 @@ t.teardown(async () => skip === false && kubectl('delete', 'namespace', NAMESPAC
 
 t.test('the probe makes exactly the calls that its roles allow', { skip }, async (t) => {
   const from = new Date().toISOString()
-  await failover()
+  await life()
   const right = await allowed('manifests/probe/rbac.yaml')
   // The probe writes its Event, and the API server its log, a moment after the label.
   await eventually('every right is used', async () => made(await events('sentinel-probe')), (calls) => right.every((call) => calls.includes(call)), 30)

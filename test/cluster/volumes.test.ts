@@ -1,6 +1,6 @@
 // Volume claims instead of hostPath: data outlives the CR, and nothing else does.
 import t from 'tap'
-import { apply, eventually, kubectl, namespace, ready, redis, redisCli, serviceAddress } from './fixture.ts'
+import { apply, eventually, growingClass, kubectl, namespace, ready, redis, redisCli, serviceAddress } from './fixture.ts'
 
 const NAMESPACE = 'volumes'
 
@@ -31,4 +31,20 @@ t.test('a Redis without hostPath keeps its data in a claim that outlives the CR'
   await apply(redis(NAMESPACE, 'kept', {}))
   await ready(NAMESPACE, 'redis/kept')
   t.equal(await ask('GET', 'k'), 'v', 'a CR of the same name finds its data again')
+})
+
+t.test('a claim grows with the spec where its class allows it, and the condition waits for the storage', async (t) => {
+  const storageClassName = await growingClass()
+  const applied = () => kubectl('-n', NAMESPACE, 'get', 'redis', 'grows', '-o', 'jsonpath={.status.conditions[?(@.type=="Applied")].reason} {.status.conditions[?(@.type=="Applied")].message}')
+  await apply(redis(NAMESPACE, 'grows', { storage: { size: '1Gi', storageClassName } }))
+  await ready(NAMESPACE, 'redis/grows')
+  const pod = () => kubectl('-n', NAMESPACE, 'get', 'pod', 'grows-redis-0', '-o', 'jsonpath={.metadata.uid}')
+  const before = await pod()
+  await apply(redis(NAMESPACE, 'grows', { storage: { size: '2Gi', storageClassName } }))
+  t.match(await eventually('the claim asks for more', applied, (text) => text.includes('has 1Gi')), /^VolumesGrowing data-grows-redis-0 has 1Gi of 2Gi\./)
+  t.equal(await kubectl('-n', NAMESPACE, 'get', 'pvc', 'data-grows-redis-0', '-o', 'jsonpath={.spec.resources.requests.storage}'), '2Gi')
+  // what a storage driver does; the local cluster has none that grows
+  await kubectl('-n', NAMESPACE, 'patch', 'pvc', 'data-grows-redis-0', '--subresource=status', '--type=merge', '-p', '{"status":{"capacity":{"storage":"2Gi"}}}')
+  t.match(await eventually('it has grown', applied, (text) => text.startsWith('AllApplied')), /AllApplied/)
+  t.equal(await pod(), before, 'nothing was restarted')
 })

@@ -118,8 +118,12 @@ for (const name of KIND_NAMES) {
 
   t.test(`${name}: customize depends on the parent's name and namespace alone and names the namespace`, async (t) => {
     const parent = resource(name)
+    const rule = (resource: string, matchLabels: object) => ({ apiVersion: 'v1', resource, namespace: 'shop', labelSelector: { matchLabels } })
     const expected = {
-      relatedResources: [{ apiVersion: 'v1', resource: 'pods', namespace: 'shop', labelSelector: { matchLabels: { 'app.kubernetes.io/managed-by': 'redis-operator', app: name, name: 'demo' } } }],
+      relatedResources: [
+        rule('pods', { 'app.kubernetes.io/managed-by': 'redis-operator', app: name, name: 'demo' }),
+        rule('persistentvolumeclaims', { app: name, name: 'demo' }),
+      ],
     }
     t.strictSame(customize(KINDS[name], parent), expected)
     for (const change of [{ spec: {} }, { spec: null }, { status: { phase: 'Ready' } }, { metadata: { ...parent.metadata, generation: 9, labels: { a: 'b' } } }]) {
@@ -129,10 +133,12 @@ for (const name of KIND_NAMES) {
       { relatedResources: [{ namespace: 'other', labelSelector: { matchLabels: { name: /^n+-[0-9a-f]{8}$/ } } }] })
   })
 
-  t.test(`${name}: the selector of customize finds the pods of every StatefulSet`, async (t) => {
-    const rule = customize(KINDS[name], resource(name)).relatedResources[0]
+  t.test(`${name}: the selectors of customize find the pods and the claims of every StatefulSet`, async (t) => {
+    const [pods, claims] = customize(KINDS[name], resource(name)).relatedResources
     for (const child of settled(name).response.children) {
-      if (child.kind === 'StatefulSet' && 'spec' in child) t.match(child.spec, { template: { metadata: { labels: rule?.labelSelector.matchLabels } } })
+      if (child.kind !== 'StatefulSet' || !('spec' in child)) continue
+      t.match(child.spec, { template: { metadata: { labels: pods?.labelSelector.matchLabels } } })
+      t.match(child.spec, { selector: { matchLabels: claims?.labelSelector.matchLabels } }, 'which a claim gets as its labels')
     }
   })
 }

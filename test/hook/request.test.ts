@@ -4,7 +4,7 @@ import {
   observed, RedisCustomizeRequest, RedisSentinelCustomizeRequest, RedisSentinelSyncRequest, RedisSyncRequest
 } from '../../src/hook/request.ts'
 import type { Groups } from '../../src/hook/objects.ts'
-import { controller, customizeRequest, NOW, pod, recorded, resource, syncRequest } from '../fixtures.ts'
+import { NOTHING, controller, customizeRequest, NOW, pod, recorded, resource, syncRequest } from '../fixtures.ts'
 
 for (const name of ['sync-first', 'sync-creating', 'sync-settled']) {
   t.test(`a request as the real Metacontroller sent it is read and answered: ${name}`, async (t) => {
@@ -61,9 +61,9 @@ t.test('groups are lists in the order of names, whatever the keys are called', a
   }
 })
 
-t.test('groups that are not there are empty, and pods are related, never children', async (t) => {
-  const group = { 'shop/p-0': pod('p-0') }
-  t.strictSame(observed({}, {}), { configMaps: [], services: [], statefulSets: [], podDisruptionBudgets: [], pods: [] })
-  t.equal(observed({ 'Pod.v1': group } as unknown as Groups, {}).pods.length, 0)
-  t.equal(observed({}, { 'Pod.v1': group } as unknown as Groups).pods.length, 1)
+t.test('groups that are not there are empty, and pods and claims are related, never children', async (t) => {
+  t.strictSame(observed({}, {}), NOTHING)
+  const groups = { 'Pod.v1': { 'p-0': pod('p-0') }, 'PersistentVolumeClaim.v1': { 'data-p-0': pod('data-p-0') } } as unknown as Groups
+  t.strictSame(observed(groups, {}), NOTHING)
+  t.match(observed({}, groups), { pods: [{ metadata: { name: 'p-0' } }], volumeClaims: [{ metadata: { name: 'data-p-0' } }] })
 })

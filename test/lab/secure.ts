@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { clusterEnv } from '../../src/redis-sentinel/cluster-env.ts'
 import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
 import { SCRIPTS } from '../../src/redis-sentinel/scripts.ts'
+import { SCRIPTS as LOCAL_SCRIPTS } from '../../src/redis/scripts.ts'
 import { sentinelConf } from '../../src/redis-sentinel/sentinel-conf.ts'
 import { tlsCliFlags } from '../../src/redis-sentinel/tls.ts'
 import { systemPath } from './lab.ts'
@@ -24,11 +25,13 @@ export interface SecureOptions {
   readonly tls?: boolean
   readonly ipv6?: boolean
   readonly shell?: readonly string[]
+  /** More variables for the scripts. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export type Secure = Awaited<ReturnType<typeof createSecure>>
 
-export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'] }: SecureOptions = {}) {
+export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'], environment = {} }: SecureOptions = {}) {
   const root = await mkdtemp(join(tmpdir(), 'redis-lab-'))
   const network = await createNetwork({ ipv6 })
   const tlsDir = join(root, 'tls')
@@ -45,17 +48,23 @@ export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'
     sandbox: await network.sandbox(`s${kind[0]}${ordinal}`),
     shell,
     path,
-    environment: { AUTH_DIR: join(root, `auth-${kind}-${ordinal}`), LANG: 'C.UTF-8' },
+    environment: { AUTH_DIR: join(root, `auth-${kind}-${ordinal}`), LANG: 'C.UTF-8', ...environment },
   })))
   const [redis, sentinels] = [await create('redis', 10), await create('sentinel', 30)]
   const pods = [...redis, ...sentinels]
 
+  const authDir = ({ kind, ordinal }: Pod) => join(root, `auth-${kind}-${ordinal}`)
+
   /** What the kubelet does with a new Secret. */
-  async function setPassword (pod: Pod, password: string): Promise<void> {
-    const folder = join(root, `auth-${pod.kind}-${pod.ordinal}`)
-    await mkdir(folder, { recursive: true })
-    await writeFile(join(folder, 'password'), password)
+  async function setSecret (pod: Pod, files: Readonly<Record<string, string>>): Promise<void> {
+    await rm(authDir(pod), { recursive: true, force: true })
+    await mkdir(authDir(pod), { recursive: true })
+    for (const [name, text] of Object.entries(files)) await writeFile(join(authDir(pod), name), text)
   }
+  const setPassword = (pod: Pod, password: string) => setSecret(pod, { password })
+
+  /** As in a pod that was made before its cluster had a password. */
+  const withoutSecret = (pod: Pod) => rm(authDir(pod), { recursive: true })
 
   async function ask (from: Pod, address: string, port: number, password: string | undefined, ...command: string[]): Promise<string> {
     const [program = '', ...args] = [...from.sandbox.enter, 'sh', '-c', 'p=redis-cli; command -v $p >/dev/null || p=valkey-cli; exec timeout 3 $p "$@"', 'sh']
@@ -68,7 +77,8 @@ export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'
     return Promise.all(redis.map((pod) => ask(pod, pod.address(), REDIS_PORT, password, 'INFO').then(parseInfo, () => undefined)))
   }
 
-  const env = clusterEnv({
+  const env = (auth: 'open' | 'required') => clusterEnv({
+    auth,
     masterName: MASTER_NAME,
     redisPort: REDIS_PORT,
     sentinelPort: SENTINEL_PORT,
@@ -83,8 +93,9 @@ export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'
   for (const pod of pods) {
     const secure = { tls, tlsDir, dir: pod.data }
     await pod.configure({
+      ...LOCAL_SCRIPTS,
       ...SCRIPTS,
-      'cluster.env': env,
+      'cluster.env': env('required'),
       'redis.conf': redisConf({ persistent: true, redisReplicas: 3, port: REDIS_PORT, ...secure }),
       'sentinel.conf': sentinelConf({ port: SENTINEL_PORT, ...secure }),
     })
@@ -100,7 +111,11 @@ export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'
     redis,
     sentinels,
     pods,
+    setSecret,
     setPassword,
+    withoutSecret,
+    /** What the hook writes while not every pod has the password yet, and afterwards. */
+    setAuth: async (auth: 'open' | 'required') => { for (const pod of pods) await pod.configure({ 'cluster.env': env(auth) }) },
     ask,
     infos,
     close,

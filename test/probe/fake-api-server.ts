@@ -22,6 +22,8 @@ export interface FakeApiServer {
   readonly start: () => Promise<void>
   /** Refuses connections and cuts the open ones. */
   readonly stop: () => Promise<void>
+  /** Answers 403 to every patch until `end`. */
+  readonly refusePatches: (message: string) => { readonly end: () => void }
   /** Forgets its history, so that a watch must list again (410). */
   readonly compact: () => void
 }
@@ -32,6 +34,7 @@ export function createFakeApiServer ({ host = '127.0.0.1' } = {}): FakeApiServer
   const history: FakeObject[] = []
   let version = 1000
   let oldest = 0
+  let refusal: string | undefined
   let port = 0
   let server: http.Server | undefined
 
@@ -74,6 +77,7 @@ export function createFakeApiServer ({ host = '127.0.0.1' } = {}): FakeApiServer
   }
 
   function patch (collection: string, name: string, operations: Operation[]): Reply {
+    if (refusal !== undefined) return [403, { message: refusal }]
     const object = collectionOf(collection).get(name)
     if (!object) return [404, { message: 'not found' }]
     const copy = structuredClone(object) as unknown as Record<string, unknown>
@@ -143,6 +147,7 @@ export function createFakeApiServer ({ host = '127.0.0.1' } = {}): FakeApiServer
     get: (collection, name) => collectionOf(collection).get(name),
     list: (collection) => [...collectionOf(collection).values()],
     history,
+    refusePatches: (message) => { refusal = message; return { end: () => { refusal = undefined } } },
     start,
     stop,
     compact: () => { oldest = version + 1; for (const watch of watches) { watches.delete(watch); watch.response.end() } },

@@ -78,11 +78,12 @@ t.test('a change that the API server refuses, such as a node port in use, is see
 })
 
 t.test('what is missing comes before what is otherwise, and that before what cannot be changed', async (t) => {
-  const [absent, otherwise, kept] = [['ConfigMap a'], ['Service b (spec.ports)'], ['StatefulSet c']]
-  t.match(appliedVerdict({ absent, otherwise, kept }), { status: 'False', reason: 'ChildrenMissing', message: /ConfigMap a/ })
-  t.match(appliedVerdict({ absent: [], otherwise, kept }), { status: 'False', reason: 'ChildrenDiffer', message: /Service b \(spec\.ports\)/ })
-  t.match(appliedVerdict({ absent: [], otherwise: [], kept }), { status: 'False', reason: 'ImmutableField', message: /StatefulSet c/ })
-  t.match(appliedVerdict({ absent: [], otherwise: [], kept: [] }), { status: 'True', reason: 'AllApplied' })
+  const [absent, otherwise] = [['ConfigMap a'], ['Service b (spec.ports)']]
+  const claims = { type: 'Applied', status: 'False', reason: 'ImmutableField', message: 'StatefulSet c' } as const
+  t.match(appliedVerdict({ absent, otherwise, claims }), { status: 'False', reason: 'ChildrenMissing', message: /ConfigMap a/ })
+  t.match(appliedVerdict({ absent: [], otherwise, claims }), { status: 'False', reason: 'ChildrenDiffer', message: /Service b \(spec\.ports\)/ })
+  t.match(appliedVerdict({ absent: [], otherwise: [], claims }), { status: 'False', reason: 'ImmutableField', message: /StatefulSet c/ })
+  t.match(appliedVerdict({ absent: [], otherwise: [], claims: undefined }), { status: 'True', reason: 'AllApplied' })
 })
 
 t.test('the phase is Error when a person must act, Ready when it serves, else Pending', async (t) => {

@@ -1,15 +1,14 @@
 # shellcheck shell=sh
 # Sourced by every other script here: the cluster's addresses, questions to other processes that cannot hang, and the
-# reading of their answers. Runs in dash and in busybox ash; writes nowhere but in DATA_DIR.
+# reading of their answers.
 # shellcheck disable=SC2034 # most variables are for the scripts that source this file
 
-CONFIG_DIR=${CONFIG_DIR:-/config}
-DATA_DIR=${DATA_DIR:-/data}
-AUTH_DIR=${AUTH_DIR:-/auth}
-# Not the announced address: a pod that calls its own Service needs hairpin traffic, which not every network has.
-LOCAL_ADDRESS=${LOCAL_ADDRESS:-127.0.0.1}
+# shellcheck source=../../redis/scripts/local.sh
+. "${CONFIG_DIR:-/config}/local.sh"
+# shellcheck source=../../redis/scripts/passwords.sh
+. "$CONFIG_DIR/passwords.sh"
+
 ANSWERS=$DATA_DIR/.answers.$$
-WAITING=$DATA_DIR/.waiting
 # the address under which the redis that runs now is known
 ANNOUNCED=$DATA_DIR/.announced
 # the live.conf that the running redis has
@@ -21,46 +20,15 @@ EARLY=${EARLY:-3}
 SERVE=$DATA_DIR/.serve
 CARRIAGE_RETURN=$(printf '\r')
 asked=''
-told=''
-
-# redis-server or redis-cli; valkey's own packages have no redis-* names
-program() {
-  if command -v "redis-$1" >/dev/null 2>&1; then echo "redis-$1"; else echo "valkey-$1"; fi
-}
-CLI=$(program cli)
 
 # The kubelet refreshes the files while the pod runs, so a script that waits calls this again in each round.
 load_cluster() {
   [ -r "$CONFIG_DIR/cluster.env" ] || return 1
-  REDIS_CLI_FLAGS=''
+  REDIS_CLI_FLAGS='' AUTH=''
   # shellcheck source=/dev/null # written by the operator
   . "$CONFIG_DIR/cluster.env"
   ordinal=${POD_NAME##*-}
   load_password
-}
-
-# The password of the mounted Secret, for redis-cli in its environment: everybody on the node can read command lines.
-# no_password: why there is none although there should be one, so that nothing starts unprotected by mistake.
-load_password() {
-  unset REDISCLI_AUTH
-  no_password='' password='' more=''
-  [ -d "$AUTH_DIR" ] || return 0
-  [ -r "$AUTH_DIR/password" ] && { IFS= read -r password || :; IFS= read -r more || :; } <"$AUTH_DIR/password"
-  if [ -z "$password" ] || [ -n "$more" ]; then
-    no_password="$AUTH_DIR/password is not one line with a password"
-    return 0
-  fi
-  export REDISCLI_AUTH="$password"
-  # also for what redis and sentinel write later: both keep the password in the files that they rewrite
-  umask 077
-}
-
-# password_lines DIRECTIVE...: each with the password, as redis.conf wants it quoted; nothing when there is no password.
-# printf is a part of the shell and sed reads its standard input: again no command line.
-password_lines() {
-  [ -n "${REDISCLI_AUTH:-}" ] || return 0
-  quoted=$(printf '%s\n' "$REDISCLI_AUTH" | sed 's/["\\]/\\&/g')
-  for directive in "$@"; do printf '%s "%s"\n' "$directive" "$quoted"; done
 }
 
 # entry N WORD...: the word of ordinal N, or nothing
@@ -81,27 +49,6 @@ without() {
 # listed WORD LIST
 listed() {
   case " $2 " in *" $1 "*) [ -n "$1" ] ;; *) return 1 ;; esac
-}
-
-# Hundredths of a second since boot: a clock that costs no process and that nobody sets back.
-now() {
-  read -r uptime _ </proc/uptime
-  clock=${uptime%.*}${uptime#*.}
-}
-
-log() {
-  echo "${0##*/} ${POD_NAME}: $*" >&2
-}
-
-# One line for redis-ready.sh and for the log, there only when it changes and every ten seconds.
-waiting() {
-  now
-  if [ "$1" != "$told" ] || [ $((clock - told_at)) -ge 1000 ]; then
-    told=$1
-    told_at=$clock
-    printf 'waiting: %s\n' "$1" >"$WAITING"
-    log "waiting: $1"
-  fi
 }
 
 # PID 1 ignores a SIGTERM that it does not handle: without the trap a waiting pod takes its whole grace period to go.
@@ -144,15 +91,6 @@ await_answers() {
   asked=''
 }
 
-# is_alive PORT: any answer at all. Needs neither the password nor the right certificates: a Secret that changes must not
-# let the kubelet restart all pods at once.
-is_alive() {
-  unset REDISCLI_AUTH
-  case $REDIS_CLI_FLAGS in *--tls*) REDIS_CLI_FLAGS='--tls --insecure' ;; esac
-  # shellcheck disable=SC2086 # the flags are several words
-  exec "$CLI" -h "$LOCAL_ADDRESS" -p "$1" $REDIS_CLI_FLAGS PING
-}
-
 # first_line KEY
 first_line() {
   line=''
@@ -170,16 +108,9 @@ renew_early_links() {
   now
   [ $((clock - since)) -ge $((EARLY * 100)) ] || return 0
   rm -f "$STARTED"
-  # shellcheck disable=SC2086 # the flags are several words
-  set -- "$CLI" -h "$LOCAL_ADDRESS" -p "$1" $REDIS_CLI_FLAGS
-  "$@" CLIENT LIST 2>/dev/null | sed -n 's/^id=\([0-9]*\) .* name=sentinel-.*/CLIENT KILL ID \1/p' | "$@" >/dev/null 2>&1
+  local_cli "$1" CLIENT LIST | sed -n 's/^id=\([0-9]*\) .* name=sentinel-.*/CLIENT KILL ID \1/p' | local_cli "$1" >/dev/null
   # a copy that is under way would begin again
-  "$@" INFO replication 2>/dev/null | grep -q '^slave[0-9]*:.*state=[^o]' || "$@" CLIENT KILL TYPE replica >/dev/null 2>&1
-}
-
-# is_refusal LINE: redis-cli goes on without having logged in and prints this where the answer should be, with status 0.
-is_refusal() {
-  case $1 in NOAUTH* | WRONGPASS* | NOPERM* | 'AUTH failed'*) ;; *) return 1 ;; esac
+  local_cli "$1" INFO replication | grep -q '^slave[0-9]*:.*state=[^o]' || local_cli "$1" CLIENT KILL TYPE replica >/dev/null
 }
 
 # refuses KEY: somebody is there, but wants another password or certificate. That is neither a fact nor a silence.
@@ -193,6 +124,16 @@ refuses() {
   while read -r line; do
     case $line in *SSL_connect* | *'TLS connection'* | *'I/O error'*) return 0 ;; esac
   done <"$ANSWERS/$1.error"
+  return 1
+}
+
+# Of all other pods: does anybody refuse the new password?
+others_refuse() {
+  open_answers
+  for address in $REDIS_ADDRESSES; do ask "$address" "$address" "$REDIS_PORT" PING; done
+  for address in $SENTINEL_ADDRESSES; do ask "$address" "$address" "$SENTINEL_PORT" PING; done
+  await_answers 1
+  for address in $REDIS_ADDRESSES $SENTINEL_ADDRESSES; do if refuses "$address"; then return 0; fi; done
   return 1
 }
 

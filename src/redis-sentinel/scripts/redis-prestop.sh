@@ -12,12 +12,6 @@ LIMIT=${LIMIT:-13}
 # clients until then (seconds).
 PROBE_WAIT=${PROBE_WAIT:-4}
 KUBE_PROXY_WAIT=${KUBE_PROXY_WAIT:-1.3}
-# the output of a hook is shown nowhere, that of PID 1 is the pod's log
-HOOK_LOG=${HOOK_LOG:-/proc/1/fd/2}
-
-say() {
-  { echo "${0##*/} $POD_NAME: $*" >>"$HOOK_LOG"; } 2>/dev/null || log "$*"
-}
 
 finish() {
   say "$@"

@@ -5,17 +5,14 @@ set -u
 # shellcheck source=cluster.sh
 . "${CONFIG_DIR:-/config}/cluster.sh"
 
-# the output of a check that passes is shown nowhere, that of PID 1 is the pod's log
-HOOK_LOG=${HOOK_LOG:-/proc/1/fd/2}
-
-refuse() {
-  echo "$1"
-  exit 1
+local_redis() {
+  local_cli "$REDIS_PORT" "$@"
 }
 
-local_redis() {
-  # shellcheck disable=SC2086 # the flags are several words
-  "$CLI" -h "$LOCAL_ADDRESS" -p "$REDIS_PORT" $REDIS_CLI_FLAGS "$@" 2>/dev/null
+use_password_towards_others() {
+  answer=$(printf 'CONFIG SET masteruser default\nCONFIG SET masterauth %s\n' "$(quoted '' "$password")" | local_redis)
+  [ "$answer" = "OK
+OK" ]
 }
 
 # A Service that was deleted comes back with another address: the pod goes on under that one. A replica says who it is
@@ -39,7 +36,7 @@ apply_live() {
     case $answer in
       OK) ;;
       '') return 0 ;;
-      *) { echo "${0##*/} $POD_NAME: CONFIG SET $name: $answer" >>"$HOOK_LOG"; } 2>/dev/null ;;
+      *) say "CONFIG SET $name: $answer" ;;
     esac
   done <"$CONFIG_DIR/live.conf"
   cp "$CONFIG_DIR/live.conf" "$LIVE"
@@ -63,12 +60,10 @@ judge() {
   [ -e "$DATA_DIR/.synced" ] || refuse "not yet synchronized with the master $master_host"
 }
 
-if [ -e "$WAITING" ]; then
-  read -r reason <"$WAITING"
-  refuse "$reason"
-fi
+refuse_while_waiting
 load_cluster || refuse 'no cluster.env'
-[ -z "$no_password" ] || refuse "$no_password"
+apply_passwords "$REDIS_PORT"
+apply_users "$REDIS_PORT"
 announce
 apply_live
 renew_early_links "$REDIS_PORT"

@@ -232,7 +232,9 @@ start() {
     echo "busy-reply-threshold $((DOWN_AFTER_MILLISECONDS * 4 / 10))"
     [ "$1" = master ] || echo "replicaof $2 $REDIS_PORT"
     [ "$1" = master ] || echo "replica-priority $(priority_of_data)"
-    password_lines requirepass masterauth
+    user_lines
+    if [ -n "$password" ]; then echo 'masteruser default'; fi
+    password_lines masterauth
   } >>"$DATA_DIR/redis.conf"
   # .seen: this volume has served once. .synced: says redis-ready.sh, of the process that runs now.
   : >"$DATA_DIR/.seen"
@@ -242,6 +244,7 @@ start() {
   echo "$clock" >"$STARTED"
   rm -f "$WAITING" "$SERVE" "$DATA_DIR/.synced"
   close_answers
+  note_passwords
   unset REDISCLI_AUTH
   log "starts as $*; $answered of $sentinels sentinels answer and name${votes:- nobody}," \
     "masters:${masters:- none}, live replicas:${live:- none}, with data:${filled:- none}, silent:${silent:- none}"

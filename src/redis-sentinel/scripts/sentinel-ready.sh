@@ -8,11 +8,6 @@ set -u
 STALE=$DATA_DIR/.stale
 STALE_LIMIT=${STALE_LIMIT:-30}
 
-refuse() {
-  echo "$1"
-  exit 1
-}
-
 count() {
   echo $#
 }
@@ -31,8 +26,7 @@ forget_removed() {
   read -r since <"$STALE"
   [ $((clock - since)) -ge $((STALE_LIMIT * 100 + ordinal * 1000)) ] || return 0
   rm -f "$STALE"
-  # shellcheck disable=SC2086 # the flags are several words
-  "$CLI" -h "$LOCAL_ADDRESS" -p "$SENTINEL_PORT" $REDIS_CLI_FLAGS SHUTDOWN >/dev/null 2>&1
+  local_cli "$SENTINEL_PORT" SHUTDOWN >/dev/null
   refuse 'restarts without the members that were removed'
 }
 
@@ -44,8 +38,14 @@ judge() {
 }
 
 local_sentinel() {
-  # shellcheck disable=SC2086 # the flags are several words
-  "$CLI" -h "$LOCAL_ADDRESS" -p "$SENTINEL_PORT" $REDIS_CLI_FLAGS SENTINEL "$@" 2>/dev/null
+  local_cli "$SENTINEL_PORT" SENTINEL "$@"
+}
+
+use_password_towards_others() {
+  pass=$(quoted '' "$password")
+  answer=$(printf 'SENTINEL SET %s auth-pass %s\nSENTINEL CONFIG SET sentinel-pass %s\n' "$MASTER_NAME" "$pass" "$pass" | local_cli "$SENTINEL_PORT")
+  [ "$answer" = "OK
+OK" ]
 }
 
 # A sentinel asks a redis for its role every ten seconds. One that last heard "master" of a replica, and then is cut off together with the
@@ -55,12 +55,9 @@ ask_each_second() {
   local_sentinel DEBUG INFO-PERIOD 1000 >/dev/null
 }
 
-if [ -e "$WAITING" ]; then
-  read -r reason <"$WAITING"
-  refuse "$reason"
-fi
+refuse_while_waiting
 load_cluster || refuse 'no cluster.env'
-[ -z "$no_password" ] || refuse "$no_password"
+apply_passwords "$SENTINEL_PORT"
 ask_each_second
 renew_early_links "$SENTINEL_PORT"
 local_sentinel MASTER "$MASTER_NAME" | judge

@@ -129,7 +129,12 @@ write_config() {
   echo "sentinel failover-timeout $MASTER_NAME $FAILOVER_TIMEOUT"
   # one replica at a time synchronizes with a new master, the others go on serving
   echo "sentinel parallel-syncs $MASTER_NAME 1"
-  password_lines requirepass 'sentinel sentinel-pass' "sentinel auth-pass $MASTER_NAME"
+  user_lines
+  if [ -n "$password" ]; then
+    echo 'sentinel sentinel-user default'
+    echo "sentinel auth-user $MASTER_NAME default"
+  fi
+  password_lines 'sentinel sentinel-pass' "sentinel auth-pass $MASTER_NAME"
   [ -z "$config_epoch" ] || echo "sentinel config-epoch $MASTER_NAME $config_epoch"
   [ -z "$leader_epoch" ] || echo "sentinel leader-epoch $MASTER_NAME $leader_epoch"
   [ -z "$current_epoch" ] || echo "sentinel current-epoch $current_epoch"
@@ -167,6 +172,7 @@ rm -f "$WAITING"
 close_answers
 now
 echo "$clock" >"$STARTED"
+note_passwords
 unset REDISCLI_AUTH
 log "monitors $master: $source"
 exec "$(program server)" "$STATE" --sentinel

@@ -1,0 +1,176 @@
+# shellcheck shell=sh
+# Sourced where the spec has `auth`: the password of the mounted Secret, and its change under a running server. A redis user may have
+# several passwords: a new one is accepted as soon as the pod sees it, used towards the others when none of them refuses it, and the former
+# one ends ten minutes later. So nobody is refused, in whatever order the kubelets bring the Secret.
+# No password is ever on a command line, which everybody on the node can read: redis-cli has it in its environment or from its standard
+# input, and printf is a part of the shell.
+# shellcheck disable=SC2034 # most variables are for the scripts that source this file
+
+# the newest password that the server of this pod accepts; none: it wants none
+ACCEPTED=$DATA_DIR/.password
+# accepted beside it
+FORMER=$DATA_DIR/.password-former
+# there when the newest one is what this server uses towards the others
+USED=$DATA_DIR/.password-used
+# the users.acl that the server has
+USERS=$DATA_DIR/.users
+FORMER_SECONDS=${FORMER_SECONDS:-600}
+# of the exporter's own user, made by the pod's init container
+EXPORTER=${EXPORTER:-/exporter/password.json}
+
+# no_password: why there is none although there should be one, so that nothing starts unprotected by mistake.
+load_password() {
+  unset REDISCLI_AUTH
+  no_password='' password='' previous=''
+  [ -d "$AUTH_DIR" ] || return 0
+  # also for what redis and sentinel write later: both keep passwords in the files that they rewrite
+  umask 077
+  read_secret previous-password && previous=$secret
+  if read_secret password; then password=$secret; else no_password="$AUTH_DIR/password is not one line with a password"; fi
+  use_here "$password"
+}
+
+# use_here PASSWORD: for redis-cli; with the user's name it is right also where no password is wanted
+use_here() {
+  unset REDISCLI_AUTH
+  [ -z "$1" ] || export REDISCLI_AUTH="$1"
+  case $REDIS_CLI_FLAGS in
+    *'--user default'*) ;;
+    *) [ -z "$1" ] || REDIS_CLI_FLAGS="$REDIS_CLI_FLAGS --user default" ;;
+  esac
+}
+
+# secret: the one line of that file of the Secret
+read_secret() {
+  secret='' more=''
+  [ -r "$AUTH_DIR/$1" ] && { IFS= read -r secret || :; IFS= read -r more || :; } <"$AUTH_DIR/$1"
+  [ -n "$secret" ] && [ -z "$more" ]
+}
+
+read_password() {
+  kept=''
+  [ ! -r "$1" ] || IFS= read -r kept <"$1"
+}
+
+# quoted PREFIX PASSWORD: as redis.conf and redis-cli want it
+quoted() {
+  printf '"%s%s"' "$1" "$(printf '%s\n' "$2" | sed 's/["\\]/\\&/g')"
+}
+
+# password_lines DIRECTIVE...: each with the password
+password_lines() {
+  [ -n "$password" ] || return 0
+  for directive in "$@"; do printf '%s %s\n' "$directive" "$(quoted '' "$password")"; done
+}
+
+# Is a password wanted? While a running cluster gets one, pods without it are among the others: AUTH is `open` in cluster.env until then.
+wants_password() {
+  [ -n "$password" ] && [ "${AUTH:-required}" = required ]
+}
+
+# For the file of a server that starts. What it accepted before is good for another while: others may not have the new one yet.
+user_lines() {
+  if wants_password; then
+    read_password "$ACCEPTED"
+    [ "$kept" != "$password" ] || read_password "$FORMER"
+    former=${kept:-$previous}
+    printf 'user default on ~* &* +@all %s' "$(quoted '>' "$password")"
+    [ -z "$former" ] || [ "$former" = "$password" ] || printf ' %s' "$(quoted '>' "$former")"
+    echo
+  fi
+  [ ! -r "$EXPORTER" ] || printf 'user exporter on -@all +ping +info +slowlog +latency +client|list +client|setname %s\n' \
+    "$(quoted '>' "$(sed 's/.*:"\(.*\)"}$/\1/' "$EXPORTER")")"
+}
+
+# After user_lines: what the server that starts now will accept.
+note_passwords() {
+  rm -f "$USERS"
+  if ! wants_password; then
+    rm -f "$ACCEPTED" "$FORMER"
+    return
+  fi
+  keep_password "$password" "$ACCEPTED"
+  rm -f "$FORMER"
+  [ -z "$former" ] || [ "$former" = "$password" ] || keep_password "$former" "$FORMER"
+  : >"$USED"
+}
+
+keep_password() {
+  rm -f "$2.new"
+  printf '%s\n' "$1" >"$2.new" && mv "$2.new" "$2"
+}
+
+# apply_passwords PORT: the running server accepts what the Secret says now. A Secret that is gone or empty changes nothing.
+apply_passwords() {
+  [ -d "$AUTH_DIR" ] || return 0
+  read_password "$ACCEPTED"
+  if [ -n "$no_password" ]; then
+    # once a minute
+    [ "$(date +%M)" = "$(cat "$DATA_DIR/.told" 2>/dev/null)" ] || { date +%M >"$DATA_DIR/.told"; say "$no_password: the last one stays in force"; }
+    no_password=''
+    use_here "$kept"
+    return
+  fi
+  wants_password || return 0
+  [ "$password" = "$kept" ] || accept_password "$1" || return 0
+  [ -e "$USED" ] || use_password
+  [ ! -e "$FORMER" ] || end_former "$1"
+}
+
+accept_password() {
+  use_here "$kept"
+  # nobody has a password at an open server: from now on everybody needs it
+  first=''
+  [ -n "$kept" ] || first=resetpass
+  answer=$(printf 'ACL SETUSER default %s %s\n' "$first" "$(quoted '>' "$password")" | local_cli "$1")
+  use_here "$password"
+  [ "$answer" = OK ] || return 1
+  rm -f "$USED"
+  [ -z "$kept" ] || keep_password "$kept" "$FORMER"
+  keep_password "$password" "$ACCEPTED"
+  say 'accepts the new password'
+}
+
+# Who is silent reads it at its start. use_password_towards_others is the server's own way.
+use_password() {
+  if others_refuse; then return; fi
+  use_password_towards_others || return 0
+  : >"$USED"
+  say 'uses the new password'
+}
+
+end_former() {
+  read_password "$FORMER"
+  [ -e "$USED" ] && [ "$kept" != "$previous" ] && [ $(($(date +%s) - $(stat -c %Y "$USED"))) -ge "$FORMER_SECONDS" ] || return 0
+  answer=$(printf 'ACL SETUSER default resetpass %s\n' "$(quoted '>' "$password")" | local_cli "$1")
+  [ "$answer" = OK ] || return 0
+  rm -f "$FORMER"
+  say 'accepts the former password no more'
+}
+
+# apply_users PORT: the lines "user NAME RULE..." of the Secret's users.acl, whenever they change. Never of the operator's own users.
+apply_users() {
+  [ -r "$AUTH_DIR/users.acl" ] || [ -e "$USERS" ] || return 0
+  cat "$AUTH_DIR/users.acl" >"$USERS.new" 2>/dev/null || : >"$USERS.new"
+  if [ -e "$USERS" ] && cmp -s "$USERS.new" "$USERS"; then
+    rm -f "$USERS.new"
+    return
+  fi
+  { user_commands "$USERS.new"; gone_users; } | local_cli "$1" >"$USERS.answers"
+  # the answer to a wrong rule may hold the rule, and so a password
+  wrong=$(grep -vcE '^(OK|[0-9]+|)$' "$USERS.answers")
+  rm -f "$USERS.answers"
+  mv "$USERS.new" "$USERS"
+  say "users.acl: $wrong lines are refused"
+}
+
+user_commands() {
+  grep -Ev '^user (default|exporter) ' "$1" | sed -n 's/^user \([^ ][^ ]*\) /ACL SETUSER \1 reset /p'
+}
+
+gone_users() {
+  [ -e "$USERS" ] || return 0
+  user_commands "$USERS" | while read -r _ _ name _; do
+    grep -q "^user $name " "$USERS.new" || echo "ACL DELUSER $name"
+  done
+}
