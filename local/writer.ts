@@ -16,9 +16,9 @@ export interface Writer {
 }
 
 /** Writes every few milliseconds; a failed connection is opened anew at once, as a well-written client does. */
-export function startWriter (host: string, port: number, key: string): Writer {
+export function startWriter (host: string, port: number, key: string, password?: string): Writer {
   const acknowledged = new Set<number>()
-  const client = { redis: connect(host, port), stopped: false }
+  const client = { redis: connect(host, port, password), stopped: false }
   let [last, longestGap] = [Date.now(), 0]
 
   async function write (): Promise<void> {
@@ -30,7 +30,7 @@ export function startWriter (host: string, port: number, key: string): Writer {
         last = Date.now()
       } catch {
         client.redis.disconnect()
-        client.redis = connect(host, port)
+        client.redis = connect(host, port, password)
       }
       await new Promise((resolve) => setTimeout(resolve, 3))
     }
@@ -50,9 +50,9 @@ export function startWriter (host: string, port: number, key: string): Writer {
   }
 }
 
-function connect (host: string, port: number): Redis {
+function connect (host: string, port: number, password: string | undefined): Redis {
   const redis = new Redis({
-    host, port, connectTimeout: 300, commandTimeout: 300, maxRetriesPerRequest: 0, retryStrategy: () => null, enableReadyCheck: false,
+    host, port, ...(password !== undefined && { username: 'default', password }), connectTimeout: 300, commandTimeout: 300, maxRetriesPerRequest: 0, retryStrategy: () => null, enableReadyCheck: false,
   })
   redis.on('error', () => {}) // the failed command tells
   return redis

@@ -29,6 +29,7 @@ const CHANGES: Record<string, object> = {
   downAfterMilliseconds: { downAfterMilliseconds: 4321 },
   failoverTimeout: { failoverTimeout: 4321 },
   config: { config: { databases: '32' } },
+  auth: { auth: { secretName: 'password' } },
   pod: { pod: { nodeSelector: { disk: 'fast' } } },
   redisPod: { redisPod: { nodeSelector: { disk: 'fast' } } },
   sentinelPod: { sentinelPod: { priorityClassName: 'high' } },

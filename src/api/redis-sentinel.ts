@@ -1,5 +1,6 @@
 /** The RedisSentinel kind: a master, its replicas and the sentinels that watch them. */
 import { z } from 'zod'
+import { Auth, AUTH_RULES } from './auth.ts'
 import { Config, configProblems } from './config.ts'
 import { type CelRule, commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
 import { PodSettings, podProblems, serviceProblems, ServiceSettings } from './pod.ts'
@@ -22,6 +23,7 @@ export const RedisSentinelSpec = z.object({
   sentinelNodePort: NodePort.optional().describe('Port on every node that leads to the sentinels.'),
   storage: Storage.prefault({ size: '1Gi' }).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
   exporter: Exporter.optional(),
+  auth: Auth.optional(),
   config: Config,
   redisPod: PodSettings.optional(),
   sentinelPod: PodSettings.optional(),
@@ -38,7 +40,7 @@ export const RedisSentinelSpec = z.object({
   failoverTimeout: z.int().min(1000).max(3600000).default(10000)
     .describe('Bound on the steps of a failover; twice this must pass before a failed one is tried again, in milliseconds.'),
 }).describe('What the user wants.')
-  .meta({ 'x-kubernetes-validations': DIFFERENT_PORTS })
+  .meta({ 'x-kubernetes-validations': [...DIFFERENT_PORTS, ...AUTH_RULES] })
 export type RedisSentinelSpec = z.infer<typeof RedisSentinelSpec>
 
 /** What the schema cannot say, as sentences. */

@@ -1,5 +1,6 @@
 /** The Redis kind: one Redis process with its volume. */
 import { z } from 'zod'
+import { Auth, AUTH_RULES } from './auth.ts'
 import { Config, configProblems } from './config.ts'
 import { commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
 import { PodSettings, podProblems, serviceProblems, ServiceSettings } from './pod.ts'
@@ -9,10 +10,12 @@ export const RedisSpec = z.object({
   nodePort: NodePort.optional().describe('Port on every node that leads to Redis. Without it the Service is reachable inside the cluster only.'),
   storage: Storage.prefault({ size: '1Gi' }).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
   exporter: Exporter.optional(),
+  auth: Auth.optional(),
   config: Config,
   pod: PodSettings.optional(),
   service: ServiceSettings.optional(),
 }).describe('What the user wants.')
+  .meta({ 'x-kubernetes-validations': AUTH_RULES })
 export type RedisSpec = z.infer<typeof RedisSpec>
 
 /** What the schema cannot say, as sentences. */

@@ -35,13 +35,16 @@ const VolumeClaim = KubernetesObject.extend({
   status: z.looseObject({ phase: z.string().nullish(), capacity: z.record(z.string(), z.string()).nullish() }).nullish(),
 })
 
+/** As far as it says what a pod mounts. */
+const PodSpec = z.looseObject({ volumes: z.array(z.looseObject({ name: z.string() })).nullish() }).nullish()
+
 const StatefulSet = KubernetesObject.extend({
   spec: z.looseObject({
     replicas: z.int().min(0).nullish(),
     serviceName: z.string().nullish(),
     podManagementPolicy: z.string().nullish(),
     selector: z.looseObject({ matchLabels: Texts }),
-    template: z.looseObject({ metadata: z.looseObject({ annotations: Texts }).nullish() }),
+    template: z.looseObject({ metadata: z.looseObject({ annotations: Texts }).nullish(), spec: PodSpec }),
     volumeClaimTemplates: z.array(z.looseObject({ spec: ClaimSpec.nullish() })).nullish(),
   }).optional(),
 })
@@ -52,6 +55,7 @@ const ContainerStatus = z.looseObject({
 })
 
 const Pod = KubernetesObject.extend({
+  spec: PodSpec,
   status: z.looseObject({
     conditions: z.array(z.looseObject({
       type: z.string(), status: z.string(), reason: z.string().nullish(), message: z.string().nullish(),
@@ -64,7 +68,10 @@ const Pod = KubernetesObject.extend({
 /** By a key that hook v1 and v2 write differently. */
 const group = <O extends z.ZodType>(object: O) => z.record(z.string(), object).optional()
 
-export const CHILD_GROUPS: readonly string[] = ['ConfigMap.v1', 'PodDisruptionBudget.policy/v1', 'Service.v1', 'StatefulSet.apps/v1']
+export const CHILD_GROUPS: readonly string[] = [
+  'ConfigMap.v1', 'PodDisruptionBudget.policy/v1', 'Role.rbac.authorization.k8s.io/v1', 'RoleBinding.rbac.authorization.k8s.io/v1', 'Service.v1',
+  'StatefulSet.apps/v1',
+]
 
 /** Objects by "Kind.version" or "Kind.group/version". */
 export const Groups = z.object({

@@ -20,7 +20,12 @@ export interface CustomizeResponse {
 }
 
 const PLURALS: Record<string, string> = {
-  ConfigMap: 'configmaps', Service: 'services', StatefulSet: 'statefulsets', PodDisruptionBudget: 'poddisruptionbudgets',
+  ConfigMap: 'configmaps',
+  Service: 'services',
+  StatefulSet: 'statefulsets',
+  PodDisruptionBudget: 'poddisruptionbudgets',
+  Role: 'roles',
+  RoleBinding: 'rolebindings',
 }
 
 /**

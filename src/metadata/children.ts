@@ -2,9 +2,10 @@
 import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { ConfigMap, PersistentVolumeClaim, Pod, Service } from 'kubernetes-types/core/v1.js'
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js'
+import type { Role, RoleBinding } from 'kubernetes-types/rbac/v1.js'
 import type { Condition } from '../api/kubernetes.ts'
 
-export type Child = ConfigMap | Service | StatefulSet | PodDisruptionBudget
+export type Child = ConfigMap | Service | StatefulSet | PodDisruptionBudget | Role | RoleBinding
 
 /** The parent's children as they were observed (claimed by its controller reference), and pods and volume claims by their labels. */
 export interface Observed {
@@ -12,6 +13,8 @@ export interface Observed {
   readonly services: readonly Service[]
   readonly statefulSets: readonly StatefulSet[]
   readonly podDisruptionBudgets: readonly PodDisruptionBudget[]
+  readonly roles: readonly Role[]
+  readonly roleBindings: readonly RoleBinding[]
   readonly pods: readonly Pod[]
   readonly volumeClaims: readonly PersistentVolumeClaim[]
 }
@@ -36,6 +39,10 @@ export interface Answer<Status> {
 
 /** A condition as a rule states it; `conditions.ts` adds the times. */
 export type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
+
+export function childrenOf ({ configMaps, services, statefulSets, podDisruptionBudgets, roles, roleBindings }: Observed): Child[] {
+  return [...configMaps, ...services, ...statefulSets, ...podDisruptionBudgets, ...roles, ...roleBindings]
+}
 
 /** Kind and name: within one parent's namespace no two children share them. */
 export function nameOf ({ kind, metadata }: Child): string {

@@ -66,5 +66,5 @@ export function redisSentinelNames (name: string) {
     config: `${prefix}-${component}-config`,
     podDisruptionBudget: `${prefix}-${component}`,
   } as const)
-  return { prefix, master: `${prefix}-redis-master`, redis: part('redis'), sentinel: part('sentinel'), state: `${prefix}-state` } as const
+  return { prefix, master: `${prefix}-redis-master`, redis: part('redis'), sentinel: part('sentinel'), state: `${prefix}-state`, secretAccess: `${prefix}-sentinel-probe` } as const
 }

@@ -8,6 +8,7 @@ const CONNECT_DEADLINE_MS = 1000
 const COMMAND_DEADLINE_MS = 1000
 /** After this, `end()` on a half-open socket has waited long enough for the other side's FIN. */
 const DISCONNECT_DEADLINE_MS = 50
+const USER = 'default'
 const KEEPALIVE_MS = 5000
 /** Beside the deadline of the attempt before it: a former master that is reachable again is noticed within 1.5 s. */
 const SLOWEST_RECONNECT_MS = 500
@@ -15,8 +16,15 @@ const SLOWEST_RECONNECT_MS = 500
 export interface Endpoint {
   readonly host: string
   readonly port: number
-  /** For clusters with a password; no spec field gives one yet. */
-  readonly password?: string
+  readonly passwords: Passwords
+}
+
+/** Of the default user. While it changes some processes accept the one and some the other: they are tried in turn. */
+export interface Passwords {
+  /** The newest first; empty: none is known, or wanted. */
+  readonly known: () => readonly string[]
+  /** A process has refused one, or wants one. */
+  readonly refused: () => void
 }
 
 export interface ConnectionEvents {
@@ -36,12 +44,20 @@ export interface Connection {
   readonly close: () => void
 }
 
-export function openConnection (endpoint: Endpoint, protocol: 2 | 3, events: ConnectionEvents): Connection {
+export function openConnection ({ passwords, ...endpoint }: Endpoint, protocol: 2 | 3, events: ConnectionEvents): Connection {
   let attempts = 0
+  let refusals = 0
   let refused = false
   let open = false
+  const password = () => {
+    const known = passwords.known()
+    return known[refusals % known.length]
+  }
+  const first = password()
   const client = new Redis({
     ...endpoint,
+    // with the user's name it is right also where none is wanted yet
+    ...(first !== undefined && { username: USER, password: first }),
     protocol,
     connectionName: 'sentinel-probe',
     disableClientInfo: true,
@@ -56,10 +72,21 @@ export function openConnection (endpoint: Endpoint, protocol: 2 | 3, events: Con
     disconnectTimeout: DISCONNECT_DEADLINE_MS,
     keepAlive: KEEPALIVE_MS,
     // Not ioredis's own count: that one starts again at each accepted connection, and a full or hung process accepts, too.
-    retryStrategy: () => reconnectDelay(++attempts),
+    retryStrategy: () => {
+      const next = password()
+      Object.assign(client.options, { username: next === undefined ? undefined : USER, password: next })
+      return reconnectDelay(++attempts)
+    },
   })
   client.on('ready', () => { open = true; refused = false; events.onOpen() })
-  client.on('error', (error: NodeJS.ErrnoException) => { refused = error.code === 'ECONNREFUSED' })
+  client.on('error', (error: NodeJS.ErrnoException) => {
+    refused = error.code === 'ECONNREFUSED'
+    if (isDenial(error)) denied()
+  })
+  function denied (): void {
+    refusals += 1
+    passwords.refused()
+  }
   client.on('close', () => {
     open = false
     if (refused) events.onRefused()
@@ -69,7 +96,7 @@ export function openConnection (endpoint: Endpoint, protocol: 2 | 3, events: Con
   return {
     client,
     isOpen: () => open,
-    call: (command) => open ? withDeadline(client, command) : Promise.reject(new Error('not connected')),
+    call: (command) => open ? withDeadline(client, command, denied) : Promise.reject(new Error('not connected')),
     answered: () => { attempts = 0 },
     close: () => { client.removeAllListeners(); client.on('error', () => {}); client.disconnect() },
   }
@@ -82,11 +109,19 @@ export function reconnectDelay (attempt: number): number {
   return Math.min(100 * (attempt - 3), SLOWEST_RECONNECT_MS)
 }
 
-async function withDeadline<Reply> (client: Redis, command: (client: Redis) => Promise<Reply>): Promise<Reply> {
+async function withDeadline<Reply> (client: Redis, command: (client: Redis) => Promise<Reply>, denied: () => void): Promise<Reply> {
   try {
     return await command(client)
   } catch (error) {
+    if (isDenial(error)) {
+      denied()
+      client.disconnect(true)
+    }
     if (error instanceof Error && error.message === 'Command timed out') client.disconnect(true)
     throw error
   }
+}
+
+function isDenial (error: unknown): boolean {
+  return error instanceof Error && /^(NOAUTH|WRONGPASS) /.test(error.message)
 }

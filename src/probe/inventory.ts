@@ -17,6 +17,8 @@ export interface ClusterFacts extends Stored {
   readonly masterName: string
   readonly downAfterMilliseconds: number
   readonly failoverTimeout: number
+  /** The Secret with the password. */
+  readonly authSecret: string | undefined
   /** The redis pod that a person wants as master. */
   readonly wanted: string | undefined
 }
@@ -145,7 +147,7 @@ function podClusterKey (pod: PodFacts | undefined): string {
 
 /** Only what the probe reads: an unrelated mistake elsewhere in the spec does not stop it, a mistake here keeps the last good one. */
 const ReadSpec = RedisSentinelSpec.pick({
-  redisReplicas: true, sentinelReplicas: true, masterName: true, downAfterMilliseconds: true, failoverTimeout: true,
+  redisReplicas: true, sentinelReplicas: true, masterName: true, downAfterMilliseconds: true, failoverTimeout: true, auth: true,
 })
 
 function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFacts | undefined): ClusterFacts | undefined {
@@ -156,7 +158,8 @@ function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFa
   if (!read) return undefined
   const { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout } = read
   const wanted = annotations[SWITCHOVER_ANNOTATION] || undefined
-  const facts = { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout, wanted }
+  const authSecret = spec.success ? spec.data.auth?.secretName : before?.authSecret
+  const facts = { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout, authSecret, wanted }
   return { namespace, name, uid, resourceVersion, ...facts }
 }
 

@@ -2,6 +2,7 @@
 import type { ClusterView, PodFacts } from './inventory.ts'
 import { judge } from './decide.ts'
 import type { Memory, Observation, Process, RedisView, SentinelView } from './observation.ts'
+import type { Secret } from './secret.ts'
 import { UNKNOWN } from './process-state.ts'
 import { openRedisLink, type RedisLink, REDIS_PORT } from './redis-link.ts'
 import { openSentinelLink, SENTINEL_PORT, type SentinelLink } from './sentinel-link.ts'
@@ -19,6 +20,7 @@ export interface Members {
 
 export interface MembersOptions {
   readonly now: () => number
+  readonly secret: Secret
   readonly onChange: () => void
 }
 
@@ -30,7 +32,7 @@ const SUSPECT_MS = 100
 
 type Link = Pick<RedisLink | SentinelLink, 'isOpen' | 'ask' | 'askedAt' | 'close'>
 
-export function createMembers ({ now, onChange }: MembersOptions): Members {
+export function createMembers ({ now, secret, onChange }: MembersOptions): Members {
   const redis = new Map<string, RedisLink>()
   const sentinels = new Map<string, SentinelLink>()
   /** Of the look under way: a promotion that is seen during it must not wait for somebody who is slow. */
@@ -38,11 +40,13 @@ export function createMembers ({ now, onChange }: MembersOptions): Members {
   const changed = () => { whenChanged(); onChange() }
 
   function follow ({ facts, pods }: ClusterView): void {
+    secret.keep(facts)
+    const common = { passwords: secret, now, onChange: changed }
     const wanted = (component: PodFacts['component']) => facts ? pods.filter((pod) => pod.component === component) : []
-    keep(redis, wanted('redis'), (host) => openRedisLink({ host, port: REDIS_PORT, now, onChange: changed }))
+    keep(redis, wanted('redis'), (host) => openRedisLink({ host, port: REDIS_PORT, ...common }))
     for (const pod of pods) if (pod.presence === 'Gone') redis.get(linkKey(pod))?.retire()
     const masterName = facts?.masterName ?? ''
-    keep(sentinels, wanted('sentinel'), (host) => openSentinelLink({ host, port: SENTINEL_PORT, masterName, now, onChange: changed }))
+    keep(sentinels, wanted('sentinel'), (host) => openSentinelLink({ host, port: SENTINEL_PORT, masterName, ...common }))
   }
 
   async function look (view: ClusterView, memory: Memory): Promise<Observation> {

@@ -7,6 +7,7 @@ import { startInventory } from './inventory.ts'
 import { keepLease } from './lease.ts'
 import { createMembers } from './members.ts'
 import { createMetrics } from './metrics.ts'
+import { createSecret } from './secret.ts'
 import { startVolumeGrowth } from './volume-growth.ts'
 
 export interface ProbeOptions {
@@ -68,9 +69,9 @@ export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, leas
   }
 
   function startLoop (key: string): ClusterLoop {
-    const loop: ClusterLoop = startClusterLoop({
-      ...shared, view: () => inventory.view(key), members: createMembers({ now, onChange: () => loop.wake() }),
-    })
+    const onChange = () => loop.wake()
+    const members = createMembers({ now, secret: createSecret({ ...shared, onChange }), onChange })
+    const loop: ClusterLoop = startClusterLoop({ ...shared, view: () => inventory.view(key), members })
     loop.wake()
     return loop
   }

@@ -6,7 +6,7 @@ import type { Parent } from '../metadata/children.ts'
 import { redisSentinelNames, sentinelId } from '../metadata/names.ts'
 import { configMap } from '../redis/config-map.ts'
 import { REDIS_PORT } from '../redis/exporter.ts'
-import { clusterEnv } from './cluster-env.ts'
+import { type AuthMode, clusterEnv } from './cluster-env.ts'
 import { identity } from './identity.ts'
 import { redisConf } from './redis-conf.ts'
 import { SCRIPTS as LOCAL_SCRIPTS } from '../redis/scripts.ts'
@@ -19,6 +19,7 @@ export interface Members {
   readonly sentinels: readonly string[]
   /** Announced address of the last known master; undefined before there was one. */
   readonly lastMaster: string | undefined
+  readonly auth?: AuthMode | undefined
 }
 
 export function configMaps (parent: Parent, spec: RedisSentinelSpec, members: Members): ConfigMap[] {
@@ -35,6 +36,7 @@ export function configMaps (parent: Parent, spec: RedisSentinelSpec, members: Me
     downAfterMilliseconds: spec.downAfterMilliseconds,
     failoverTimeout: spec.failoverTimeout,
     lastMaster: members.lastMaster,
+    auth: members.auth,
   })
   return [
     configMap(names.redis.config, namespace, identity(parent, 'redis'), {

@@ -10,7 +10,7 @@ import { hash, redisSentinelNames } from '../metadata/names.ts'
 import { exporterContainers, REDIS_PORT } from '../redis/exporter.ts'
 import { podTemplate, resourcesOf } from '../redis/pod.ts'
 import { containerSecurityContext } from '../redis/security.ts'
-import { CONFIG_DIR, configMount, dataMount, initContainers, podEnv, volumeClaims, volumes } from '../redis/volumes.ts'
+import { authMounts, CONFIG_DIR, configMount, dataMount, initContainers, type Mounted, podEnv, volumeClaims, volumes } from '../redis/volumes.ts'
 import { redisConfOf, sentinelConfOf } from './config-maps.ts'
 import { identity } from './identity.ts'
 import { SENTINEL_PORT } from './services.ts'
@@ -23,10 +23,11 @@ export function redisStatefulSet (parent: Parent, spec: RedisSentinelSpec): Stat
     component: 'redis',
     replicas: spec.redisReplicas,
     image: spec.image,
+    mounted: spec,
     settings: redisConfOf({ ...spec, config: directives(spec.config, 'start') }),
     pod: spec.redisPod,
     size: spec.storage.size,
-    containers: [redisContainer(spec), ...exporterContainers(spec.exporter)],
+    containers: [redisContainer(spec), ...exporterContainers(spec)],
   })
 }
 
@@ -35,6 +36,7 @@ export function sentinelStatefulSet (parent: Parent, spec: RedisSentinelSpec): S
     component: 'sentinel',
     replicas: spec.sentinelReplicas,
     image: spec.sentinelImage,
+    mounted: { ...spec, exporter: undefined },
     // what sentinel-start.sh writes into the sentinel's own file at each start
     pod: spec.sentinelPod,
     settings: [sentinelConfOf(), quorumOf(spec), spec.downAfterMilliseconds, spec.failoverTimeout].join('\n'),
@@ -47,6 +49,7 @@ interface Part {
   readonly component: Component
   readonly replicas: number
   readonly image: string
+  readonly mounted: Mounted
   readonly settings: string
   readonly pod: PodSettings | undefined
   readonly size: string
@@ -74,9 +77,9 @@ function statefulSet (parent: Parent, spec: RedisSentinelSpec, part: Part): Stat
       template: podTemplate({
         identity: of,
         settings: hash('sha256', part.settings).slice(0, 16),
-        initContainers: initContainers(spec.storage, part.image),
+        initContainers: initContainers(part.mounted, part.image),
         containers: part.containers,
-        volumes: volumes(spec.storage, names.config),
+        volumes: volumes(part.mounted, names.config),
         pod: part.pod,
       }),
       volumeClaimTemplates: volumeClaims(spec.storage, part.size),
@@ -91,7 +94,7 @@ function redisContainer (spec: RedisSentinelSpec): Container {
     command: script('redis-start.sh'),
     env: podEnv(),
     ports: [{ name: 'redis', containerPort: REDIS_PORT, protocol: 'TCP' }],
-    volumeMounts: [configMount(), dataMount(spec.storage)],
+    volumeMounts: [configMount(), dataMount(spec.storage), ...authMounts(spec)],
     securityContext: containerSecurityContext(),
     resources: resourcesOf(spec.redisPod, { cpu: '100m', memory: '64Mi' }),
     lifecycle: { preStop: { exec: { command: script('redis-prestop.sh') } } },
@@ -106,7 +109,7 @@ function sentinelContainer (spec: RedisSentinelSpec): Container {
     command: script('sentinel-start.sh'),
     env: podEnv(),
     ports: [{ name: 'sentinel', containerPort: SENTINEL_PORT, protocol: 'TCP' }],
-    volumeMounts: [configMount(), dataMount(spec.storage)],
+    volumeMounts: [configMount(), dataMount(spec.storage), ...authMounts({ auth: spec.auth })],
     securityContext: containerSecurityContext(),
     // a request and no limit: a throttled sentinel finds healthy nodes down and goes into TILT (sentinel.md 12)
     resources: resourcesOf(spec.sentinelPod, { cpu: '50m', memory: '32Mi' }),

@@ -10,9 +10,11 @@ import { resolveSpec, stateConfigMap } from '../redis/state.ts'
 import { appliedVerdict, differing, missing, podsOf, refused, RESYNC_SECONDS } from '../redis/status.ts'
 import { claimsVerdict } from '../redis/volume-claims.ts'
 import { type Addresses, addresses, complete, type Names } from './addresses.ts'
+import { AUTH_FACT, authMode } from './auth-mode.ts'
 import { configMaps, type Members } from './config-maps.ts'
 import { identity } from './identity.ts'
 import { podDisruptionBudget } from './pod-disruption-budgets.ts'
+import { secretAccess } from './secret-access.ts'
 import { podServices, sharedServices } from './services.ts'
 import { redisStatefulSet, sentinelStatefulSet } from './stateful-sets.ts'
 import { masters, redisSentinelStatus } from './status.ts'
@@ -22,17 +24,20 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
   const { spec, verdict: specValid } = resolveSpec(parent, observed, names.state, RedisSentinelSpec, redisSentinelProblems)
   if (!spec) return refused(parent, specValid, now)
 
-  const members = knownMembers(spec, observed, names)
+  const auth = authMode(parent, spec, observed)
+  const known = knownMembers(spec, observed, names)
+  const members = known && { ...known, auth }
   const configs = members ? configMaps(parent, spec, members) : observedConfigs(observed, names)
   const statefulSets = [redisStatefulSet(parent, spec), sentinelStatefulSet(parent, spec)].map(prune)
   const children: Child[] = [...prune([
     ...configs,
-    stateConfigMap(parent, names.state, identity(parent, 'redis'), spec, remembered(observed, names)),
+    stateConfigMap(parent, names.state, identity(parent, 'redis'), spec, { ...remembered(observed, names), ...(auth === 'required' && { [AUTH_FACT]: auth }) }),
     ...sharedServices(parent, spec),
     ...podServices(parent, observed, 'redis', spec.redisReplicas),
     ...podServices(parent, observed, 'sentinel', spec.sentinelReplicas),
     podDisruptionBudget(parent, 'redis'),
     podDisruptionBudget(parent, 'sentinel'),
+    ...secretAccess(parent, spec.auth),
   ]), ...startable(statefulSets, configs.length === 2, members !== undefined, observed)]
   const absent = missing([...children, ...statefulSets], observed)
   const otherwise = differing(children, observed)

@@ -1,8 +1,12 @@
 /** The ConfigMap of a Redis: its redis.conf. */
 import type { ConfigMap } from 'kubernetes-types/core/v1.js'
 import { type Config, configLines } from '../api/config.ts'
+import type { RedisSpec } from '../api/redis.ts'
+import type { Parent } from '../metadata/children.ts'
 import { commonLabels, type Identity } from '../metadata/labels.ts'
+import { redisNames } from '../metadata/names.ts'
 import { REDIS_PORT } from './exporter.ts'
+import { SCRIPTS } from './scripts.ts'
 import { DATA_DIR } from './volumes.ts'
 
 /** Every acknowledged write is on disk within a second, and a truncated last record does not keep Redis from starting. */
@@ -20,6 +24,13 @@ export function standaloneConf (config?: Config): string {
     ...configLines(config),
     '',
   ].join('\n')
+}
+
+/** A Redis with a password needs a start script; one without is started as ever. */
+export function redisConfigMap (parent: Parent, spec: RedisSpec, identity: Identity): ConfigMap {
+  const { name, namespace } = parent.metadata
+  const data = { 'redis.conf': standaloneConf(spec.config), ...(spec.auth && SCRIPTS) }
+  return configMap(redisNames(name).config, namespace, identity, data)
 }
 
 export function configMap (name: string, namespace: string, identity: Identity, data: Record<string, string>): ConfigMap {

@@ -4,7 +4,7 @@
  */
 import type { ConfigMap } from 'kubernetes-types/core/v1.js'
 import { z } from 'zod'
-import { byName, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
+import { byName, childrenOf, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
 import type { Identity } from '../metadata/labels.ts'
 import { configMap } from './config-map.ts'
 
@@ -27,13 +27,9 @@ export function resolveSpec<Spec> (
   }
   const spec = lastValidSpec(observed, name, schema)
   // an empty answer deletes everything, so with the memory gone there is no right one (design 3.3)
-  if (!spec && anythingExists(observed)) throw new Error(`the spec is invalid and ConfigMap ${name} holds no valid one: ${problems.join('; ')}`)
+  if (!spec && childrenOf(observed).length > 0) throw new Error(`the spec is invalid and ConfigMap ${name} holds no valid one: ${problems.join('; ')}`)
   const kept = spec ? 'The last valid spec stays in force.' : 'Nothing is created until it is corrected.'
   return { spec, verdict: { type: 'SpecValid', status: 'False', reason: 'InvalidSpec', message: `${problems.join('; ')} ${kept}` } }
-}
-
-function anythingExists ({ configMaps, services, statefulSets, podDisruptionBudgets }: Observed): boolean {
-  return configMaps.length + services.length + statefulSets.length + podDisruptionBudgets.length > 0
 }
 
 function lastValidSpec<Spec> (observed: Observed, name: string, schema: z.ZodType<Spec>): Spec | undefined {

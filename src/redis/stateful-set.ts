@@ -9,7 +9,7 @@ import { exporterContainers, REDIS_PORT } from './exporter.ts'
 import { standaloneConf } from './config-map.ts'
 import { podTemplate, resourcesOf } from './pod.ts'
 import { containerSecurityContext } from './security.ts'
-import { CONFIG_DIR, configMount, dataMount, initContainers, podEnv, volumeClaims, volumes } from './volumes.ts'
+import { authMounts, CONFIG_DIR, configMount, dataMount, initContainers, podEnv, volumeClaims, volumes } from './volumes.ts'
 
 export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Identity): StatefulSet {
   const { name, namespace } = parent.metadata
@@ -28,9 +28,9 @@ export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Ide
       template: podTemplate({
         identity,
         settings: hash('sha256', standaloneConf(spec.config)).slice(0, 16),
-        initContainers: initContainers(spec.storage, spec.image),
-        containers: [redisContainer(spec), ...exporterContainers(spec.exporter)],
-        volumes: volumes(spec.storage, names.config),
+        initContainers: initContainers(spec, spec.image),
+        containers: [redisContainer(spec), ...exporterContainers(spec)],
+        volumes: volumes(spec, names.config),
         pod: spec.pod,
       }),
       volumeClaimTemplates: volumeClaims(spec.storage, spec.storage.size),
@@ -39,21 +39,35 @@ export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Ide
 }
 
 function redisContainer (spec: RedisSpec): Container {
+  const commands = spec.auth ? WITH_PASSWORD : WITHOUT
   return {
     name: 'redis',
     image: spec.image,
-    command: ['redis-server', `${CONFIG_DIR}/redis.conf`],
+    command: commands.start,
     env: podEnv(),
     ports: [{ name: 'redis', containerPort: REDIS_PORT, protocol: 'TCP' }],
-    volumeMounts: [configMount(), dataMount(spec.storage)],
+    volumeMounts: [configMount(), dataMount(spec.storage), ...authMounts(spec)],
     securityContext: containerSecurityContext(),
     resources: resourcesOf(spec.pod, { cpu: '100m', memory: '64Mi' }),
     // any answer is life: LOADING a large file is not a reason to be killed (design 4.6)
-    startupProbe: { exec: { command: ['sh', '-c', ANSWERS] }, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 300 },
-    livenessProbe: { exec: { command: ['sh', '-c', ANSWERS] }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
-    readinessProbe: { exec: { command: ['sh', '-c', SERVES] }, periodSeconds: 3, timeoutSeconds: 3, failureThreshold: 2 },
+    startupProbe: { exec: { command: commands.alive }, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 300 },
+    livenessProbe: { exec: { command: commands.alive }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
+    readinessProbe: { exec: { command: commands.ready }, periodSeconds: 3, timeoutSeconds: 3, failureThreshold: 2 },
   }
 }
 
-const ANSWERS = `timeout 3 redis-cli -p ${REDIS_PORT} PING`
-const SERVES = `[ "$(timeout 2 redis-cli -p ${REDIS_PORT} PING)" = PONG ]`
+/** What the pod runs: its process, and the checks of the kubelet. */
+interface Commands {
+  readonly start: string[]
+  readonly alive: string[]
+  readonly ready: string[]
+}
+
+const WITHOUT: Commands = {
+  start: ['redis-server', `${CONFIG_DIR}/redis.conf`],
+  alive: ['sh', '-c', `timeout 3 redis-cli -p ${REDIS_PORT} PING`],
+  ready: ['sh', '-c', `[ "$(timeout 2 redis-cli -p ${REDIS_PORT} PING)" = PONG ]`],
+}
+
+const standalone = (what: string) => ['sh', `${CONFIG_DIR}/standalone.sh`, what]
+const WITH_PASSWORD: Commands = { start: standalone('start'), alive: standalone('alive'), ready: standalone('ready') }

@@ -3,7 +3,7 @@ import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { Pod } from 'kubernetes-types/core/v1.js'
 import type { Condition, Phase } from '../api/kubernetes.ts'
 import type { RedisStatus } from '../api/redis.ts'
-import { type Answer, byName, type Child, nameOf, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
+import { type Answer, byName, type Child, childrenOf, nameOf, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
 import { conditions } from '../metadata/conditions.ts'
 import { difference } from '../metadata/difference.ts'
 import { redisNames } from '../metadata/names.ts'
@@ -56,7 +56,7 @@ export function endpointOf (parent: Parent, service: string, port: number): stri
 }
 
 export function missing (desired: readonly Child[], observed: Observed): string[] {
-  const there = childrenOf(observed)
+  const there = new Set(childrenOf(observed).map(nameOf))
   return [...new Set(desired.map(nameOf))].filter((name) => !there.has(name))
 }
 
@@ -65,16 +65,12 @@ export function missing (desired: readonly Child[], observed: Observed): string[
  * them, and they change with each failover.
  */
 export function differing (desired: readonly Child[], observed: Observed): string[] {
-  const there = childrenOf(observed)
+  const there = new Map(childrenOf(observed).map((child) => [nameOf(child), child]))
   return desired.filter(({ kind }) => kind !== 'ConfigMap').flatMap((child) => {
     const name = nameOf(child)
     const field = there.has(name) ? difference(child, there.get(name)) : undefined
     return field === undefined ? [] : [`${name} (${field})`]
   })
-}
-
-function childrenOf ({ configMaps, services, statefulSets, podDisruptionBudgets }: Observed): Map<string, Child> {
-  return new Map([...configMaps, ...services, ...statefulSets, ...podDisruptionBudgets].map((child) => [nameOf(child), child]))
 }
 
 export interface Deviations {

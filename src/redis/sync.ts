@@ -4,7 +4,7 @@ import { prune } from '../metadata/canonical.ts'
 import { type Answer, byName, type Observed, type Parent } from '../metadata/children.ts'
 import type { Identity } from '../metadata/labels.ts'
 import { redisNames } from '../metadata/names.ts'
-import { configMap, standaloneConf } from './config-map.ts'
+import { redisConfigMap } from './config-map.ts'
 import { keepImmutable } from './pod.ts'
 import { redisServices } from './services.ts'
 import { resolveSpec, stateConfigMap } from './state.ts'
@@ -25,7 +25,7 @@ export function syncRedis (parent: Redis | Parent, observed: Observed, now: Date
   const statefulSet = prune(redisStatefulSet(parent, spec, identity))
   // the observed claims are echoed as they are, nulls of an older API server included: after prune
   const children = [...prune([
-    configMap(names.config, parent.metadata.namespace, identity, { 'redis.conf': standaloneConf(spec.config) }),
+    redisConfigMap(parent, spec, identity),
     stateConfigMap(parent, names.state, identity, spec),
     ...redisServices(parent, spec, identity),
   ]), keepImmutable(statefulSet, byName(observed.statefulSets, names.statefulSet))]

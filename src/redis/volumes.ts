@@ -1,13 +1,26 @@
 /** Where a pod's data lies: a folder of the node, or a volume claim of its own. */
-import type { Container, EnvVar, PersistentVolumeClaim, Volume, VolumeMount } from 'kubernetes-types/core/v1.js'
-import type { Storage } from '../api/kubernetes.ts'
+import type { Container, EnvVar, PersistentVolumeClaim, PodSpec, Volume, VolumeMount } from 'kubernetes-types/core/v1.js'
+import type { Auth } from '../api/auth.ts'
+import type { Exporter, Storage } from '../api/kubernetes.ts'
 import { canonicalQuantity } from '../metadata/canonical.ts'
 import { DATA } from '../metadata/names.ts'
-import { chownSecurityContext, REDIS_USER } from './security.ts'
+import { chownSecurityContext, containerSecurityContext, REDIS_USER } from './security.ts'
 
 export const CONFIG_DIR = '/config'
 export const DATA_DIR = '/data'
 const CONFIG = 'config'
+const AUTH = 'auth'
+const EXPORTER = 'exporter'
+const AUTH_DIR = '/auth'
+/** Where the exporter reads its own password: never the Secret's. */
+export const EXPORTER_PASSWORD = '/exporter/password.json'
+
+/** What of a spec a pod mounts. */
+export interface Mounted {
+  readonly storage: Storage
+  readonly auth?: Auth | undefined
+  readonly exporter?: Exporter | undefined
+}
 
 /** Who the pod is, for the scripts and for `subPathExpr`. */
 export function podEnv (): EnvVar[] {
@@ -15,10 +28,24 @@ export function podEnv (): EnvVar[] {
   return [field('POD_NAME', 'metadata.name'), field('POD_NAMESPACE', 'metadata.namespace')]
 }
 
-export function volumes (storage: Storage, configMap: string): Volume[] {
-  const config: Volume = { name: CONFIG, configMap: { name: configMap } }
-  if (storage.hostPath === undefined) return [config]
-  return [config, { name: DATA, hostPath: { path: storage.hostPath, type: 'DirectoryOrCreate' } }]
+export function volumes ({ storage, auth, exporter }: Mounted, configMap: string): Volume[] {
+  return [
+    { name: CONFIG, configMap: { name: configMap } },
+    ...(storage.hostPath === undefined ? [] : [{ name: DATA, hostPath: { path: storage.hostPath, type: 'DirectoryOrCreate' } }]),
+    // optional: the start waits for it and says so, and a Secret that goes keeps no pod from starting with the password that it knows
+    ...(auth ? [{ name: AUTH, secret: { secretName: auth.secretName, optional: true, defaultMode: 0o440 } }] : []),
+    ...(hasOwnUser({ auth, exporter }) ? [{ name: EXPORTER, emptyDir: { medium: 'Memory' } }] : []),
+  ]
+}
+
+/** Has a pod the password? */
+export function hasPassword ({ volumes }: Pick<PodSpec, 'volumes'>): boolean {
+  return (volumes ?? []).some(({ name }) => name === AUTH)
+}
+
+/** Does the exporter need a user of its own? */
+export function hasOwnUser ({ auth, exporter }: Pick<Mounted, 'auth' | 'exporter'>): boolean {
+  return auth !== undefined && exporter?.enable === true
 }
 
 /** On a node's folder each pod has its own subfolder <namespace>/<pod>: two pods of one node never share files. */
@@ -32,6 +59,18 @@ export function dataMount (storage: Storage): VolumeMount {
 
 export function configMount (): VolumeMount {
   return { name: CONFIG, mountPath: CONFIG_DIR, readOnly: true }
+}
+
+/** The password, and the exporter's for redis. */
+export function authMounts (mounted: Pick<Mounted, 'auth' | 'exporter'>): VolumeMount[] {
+  return [
+    ...(mounted.auth ? [{ name: AUTH, mountPath: AUTH_DIR, readOnly: true }] : []),
+    ...(hasOwnUser(mounted) ? [exporterMount()] : []),
+  ]
+}
+
+export function exporterMount (): VolumeMount {
+  return { name: EXPORTER, mountPath: '/exporter' }
 }
 
 export function volumeClaims (storage: Storage, size: string): PersistentVolumeClaim[] {
@@ -49,10 +88,16 @@ export function volumeClaims (storage: Storage, size: string): PersistentVolumeC
   }]
 }
 
+export function initContainers (mounted: Mounted, image: string): Container[] {
+  return [
+    ...(mounted.storage.hostPath === undefined ? [] : [ownData(mounted.storage, image)]),
+    ...(hasOwnUser(mounted) ? [exporterPassword(image)] : []),
+  ]
+}
+
 /** Hands the node's folder to Redis. Files that are Redis' already are left alone, so that a restart costs nothing. */
-export function initContainers (storage: Storage, image: string): Container[] {
-  if (storage.hostPath === undefined) return []
-  return [{
+function ownData (storage: Storage, image: string): Container {
+  return {
     name: 'own-data',
     image,
     command: ['sh', '-c', `find ${DATA_DIR} ! -user ${REDIS_USER} -exec chown ${REDIS_USER}:${REDIS_USER} {} +`],
@@ -60,5 +105,18 @@ export function initContainers (storage: Storage, image: string): Container[] {
     volumeMounts: [dataMount(storage)],
     securityContext: chownSecurityContext(),
     resources: { requests: { cpu: '10m', memory: '16Mi' } },
-  }]
+  }
+}
+
+/** A password that nobody else has and that no rotation touches: the exporter reads it only once. */
+function exporterPassword (image: string): Container {
+  const random = 'head -c 32 /dev/urandom | sha256sum | cut -d" " -f1'
+  return {
+    name: 'exporter-password',
+    image,
+    command: ['sh', '-c', `umask 077; printf '{"redis://127.0.0.1:6379":"%s"}' "$(${random})" > ${EXPORTER_PASSWORD}`],
+    volumeMounts: [exporterMount()],
+    securityContext: containerSecurityContext(),
+    resources: { requests: { cpu: '10m', memory: '16Mi' } },
+  }
 }

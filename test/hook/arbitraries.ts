@@ -14,12 +14,13 @@ const storage = optional(fc.oneof(
   fc.record({ size: quantity, storageClassName: fc.constant('fast') }, { requiredKeys: [] }),
 ))
 const config = optional(fc.dictionary(fc.constantFrom('maxmemory', 'hz', 'databases'), fc.constantFrom('10', '16')))
+const auth = optional(fc.record({ secretName: fc.constantFrom('password', 'a.b') }))
 const podSettings = optional(fc.record({
   nodeSelector: fc.constant({ disk: 'fast' }), tolerations: fc.constant([{ operator: 'Exists' }]), labels: fc.constant({ team: 'a' }), resources, imagePullPolicy: fc.constantFrom('Always', 'Never'),
 }, { requiredKeys: [] }))
 const serviceSettings = optional(fc.record({ type: fc.constantFrom('NodePort', 'LoadBalancer'), annotations: fc.constant({ a: 'b' }) }, { requiredKeys: [] }))
 const SPECS: Record<KindName, fc.Arbitrary<object>> = {
-  redis: fc.record({ image, nodePort, exporter, storage, config, pod: podSettings, service: serviceSettings }),
+  redis: fc.record({ image, nodePort, exporter, storage, auth, config, pod: podSettings, service: serviceSettings }),
   'redis-sentinel': fc.record({
     image,
     sentinelImage: image,
@@ -33,6 +34,7 @@ const SPECS: Record<KindName, fc.Arbitrary<object>> = {
     downAfterMilliseconds: optional(fc.integer({ min: 500, max: 600000 })),
     failoverTimeout: optional(fc.integer({ min: 1000, max: 3600000 })),
     exporter,
+    auth,
     storage,
     config,
     redisPod: podSettings,

@@ -10,7 +10,7 @@ import { reversed, somePods, valid } from './arbitraries.ts'
 const RUNS = { numRuns: 20 }
 const ask = (name: KindName, request: RequestBody, now = NOW): SyncResponse => sync(KINDS[name], KINDS[name].syncRequest.parse(request), now)
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
-const DECLARED = new Set(['v1 ConfigMap', 'v1 Service', 'apps/v1 StatefulSet', 'policy/v1 PodDisruptionBudget'])
+const DECLARED = new Set(['v1 ConfigMap', 'v1 Service', 'apps/v1 StatefulSet', 'policy/v1 PodDisruptionBudget', 'rbac.authorization.k8s.io/v1 Role', 'rbac.authorization.k8s.io/v1 RoleBinding'])
 
 /** A request in any of the states on the way: nothing, the first children, or everything, with any pods. */
 const requests = (name: KindName) => fc.tuple(valid(name), fc.nat(2), somePods).map(([parent, rounds, pods]) => {
@@ -28,9 +28,9 @@ function dropsNone ({ children }: RequestBody, answer: SyncResponse): boolean {
 
 t.test('children of a kind that a newer version has made are never answered away', async (t) => {
   const { request } = settled('redis-sentinel')
-  const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'demo', namespace: 'shop' } }
-  const newer = (roles: object) => ask('redis-sentinel', { ...request, children: { ...request.children, 'Role.rbac.authorization.k8s.io/v1': roles } as RequestBody['children'] })
-  t.throws(() => newer({ 'shop/demo': role }), /knows no children of the kind Role\.rbac/)
+  const ingress = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name: 'demo', namespace: 'shop' } }
+  const newer = (group: object) => ask('redis-sentinel', { ...request, children: { ...request.children, 'Ingress.networking.k8s.io/v1': group } as RequestBody['children'] })
+  t.throws(() => newer({ 'shop/demo': ingress }), /knows no children of the kind Ingress\.networking/)
   t.ok(newer({}).children.length > 0, 'a kind that is only declared is no harm')
 })
 

@@ -108,7 +108,10 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
       configMaps: stateMap,
       services: api.list(SERVICES) as unknown as Service[],
       statefulSets: [set('redis'), set('sentinel')] as Observed['statefulSets'],
-      podDisruptionBudgets: [], volumeClaims: [],
+      podDisruptionBudgets: [],
+      roles: [],
+      roleBindings: [],
+      volumeClaims: [],
       pods: api.list(PODS) as unknown as PodObject[],
     }
   }

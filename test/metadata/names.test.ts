@@ -73,6 +73,7 @@ t.test('the names that users and dashboards depend on', async (t) => {
     redis: { statefulSet: 'demo-redis', service: 'demo-redis', headless: 'demo-redis-headless', config: 'demo-redis-config', podDisruptionBudget: 'demo-redis' },
     sentinel: { statefulSet: 'demo-sentinel', service: 'demo-sentinel', headless: 'demo-sentinel-headless', config: 'demo-sentinel-config', podDisruptionBudget: 'demo-sentinel' },
     state: 'demo-state',
+    secretAccess: 'demo-sentinel-probe',
   })
 })
 

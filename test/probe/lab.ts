@@ -16,7 +16,7 @@ export interface Lab {
   readonly folder: string
   readonly address: (pod: string) => string
   readonly signal: (pod: string, signal: NodeJS.Signals) => void
-  readonly startRedis: (ordinal: number, master?: number) => void
+  readonly startRedis: (ordinal: number, master?: number, more?: readonly string[]) => void
   readonly startSentinels: () => void
   /** One that was stopped, on the file that it left. */
   readonly restartSentinel: (ordinal: number) => void
@@ -50,11 +50,12 @@ export async function startLab ({ replicas = 3, sentinels = 3, times = QUICK } =
   const run = (pod: string, args: string[]) => {
     processes.set(pod, spawn('redis-server', [...args, '--bind', address(pod), '--dir', folder, '--save', ''], { stdio: 'ignore' }))
   }
-  const startRedis = (ordinal: number, master?: number) => {
+  const startRedis = (ordinal: number, master?: number, more: readonly string[] = []) => {
     const pod = redisPod(ordinal)
     run(pod, [
       '--port', '6379', '--replica-announce-ip', address(pod), '--dbfilename', `${pod}.rdb`, '--repl-diskless-sync-delay', '0',
       ...master === undefined ? [] : ['--replicaof', address(redisPod(master)), '6379'],
+      ...more,
     ])
   }
   const sentinelFile = (n: number) => join(folder, `${sentinelPod(n)}.conf`)

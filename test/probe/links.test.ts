@@ -6,12 +6,13 @@ import { openSentinelLink } from '../../src/probe/sentinel-link.ts'
 import { redisPod, sentinelPod, startLab, until } from './lab.ts'
 
 const now = () => performance.now()
+const NO_PASSWORD = { known: () => [], refused: () => {} }
 
 await t.test('a link follows its process through life, hanging, death and the next process', async (t) => {
   const lab = await startLab()
   t.teardown(lab.stop)
   const open = (n: number, onChange = () => {}): RedisLink => {
-    const link = openRedisLink({ host: lab.address(redisPod(n)), port: 6379, now, onChange })
+    const link = openRedisLink({ host: lab.address(redisPod(n)), port: 6379, passwords: NO_PASSWORD, now, onChange })
     t.teardown(link.close)
     return link
   }
@@ -72,7 +73,7 @@ await t.test('a sentinel is asked and wakes on one and the same connection', asy
   lab.startSentinels()
   let wakes = 0
   const link = openSentinelLink({
-    host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', now, onChange: () => { wakes += 1 },
+    host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', passwords: NO_PASSWORD, now, onChange: () => { wakes += 1 },
   })
   t.teardown(link.close)
   await until('it names the master', async () => { await link.ask(); return link.answer()?.named === lab.address(redisPod(0)) })
@@ -93,8 +94,48 @@ await t.test('a server that accepts and says nothing is no redis', async (t) => 
   t.teardown(() => server.close())
   await until('it listens', () => server.listening)
   const { port } = server.address() as { port: number }
-  const link = openRedisLink({ host: '127.0.0.1', port, now, onChange: () => {} })
+  const link = openRedisLink({ host: '127.0.0.1', port, passwords: NO_PASSWORD, now, onChange: () => {} })
   t.teardown(link.close)
   await link.ask()
   t.equal(link.state().process.kind, 'unknown')
+})
+
+await t.test('passwords are tried in turn, also where none is wanted yet; a refusal is told', async (t) => {
+  const lab = await startLab({ sentinels: 1, replicas: 1 })
+  t.teardown(lab.stop)
+  lab.startRedis(0)
+  lab.startSentinels()
+  let known: string[] = ['wrong', 'right']
+  let refusals = 0
+  const common = { passwords: { known: () => known, refused: () => { refusals += 1 } }, now, onChange: () => {} }
+  const redis = openRedisLink({ host: lab.address(redisPod(0)), port: 6379, ...common })
+  const sentinel = openSentinelLink({ host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', ...common })
+  t.teardown(() => { redis.close(); sentinel.close() })
+  const answers = async () => {
+    await Promise.all([redis.ask(), sentinel.ask()])
+    return redis.state().process.kind === 'master' && sentinel.answer() !== undefined
+  }
+  await until('both answer without wanting one', answers)
+  t.equal(refusals, 0)
+
+  for (const pod of [redisPod(0), sentinelPod(0)]) await lab.command(pod, 'ACL', 'SETUSER', 'default', 'resetpass', '>right')
+  t.ok(await answers(), 'an open connection stays open')
+  for (const password of ['wrong', 'right']) {
+    for (const pod of [redisPod(0), sentinelPod(0)]) await lab.command(pod, 'AUTH', password).catch(() => {})
+  }
+  lab.signal(redisPod(0), 'SIGKILL')
+  await until('its death is proven', () => redis.state().process.kind === 'dead')
+  lab.startRedis(0, undefined, ['--requirepass', 'right'])
+  await until('the right one is found', answers)
+  t.ok(refusals > 0)
+
+  known = []
+  lab.signal(redisPod(0), 'SIGKILL')
+  await until('its death is proven again', () => redis.state().process.kind === 'dead')
+  lab.startRedis(0, undefined, ['--requirepass', 'right'])
+  const before = refusals
+  await until('without one it is refused, too', async () => { await redis.ask(); return refusals > before })
+  t.equal(redis.state().process.kind, 'unknown')
+  known = ['right']
+  await until('and goes on with it', answers)
 })

@@ -25,14 +25,15 @@ t.test('every name is there in a fixed order, also without a last master', async
     "DOWN_AFTER_MILLISECONDS='5000'",
     "FAILOVER_TIMEOUT='10000'",
     "LAST_MASTER=''",
+    "AUTH=''",
     "REDIS_CLI_FLAGS=''",
     '',
   ])
 })
 
-t.test('the last master and flags are written when they are known', async (t) => {
-  const text = clusterEnv({ ...topology, lastMaster: '10.96.1.2', redisCliFlags: ['--tls', '--cacert', '/tls/ca.crt'] })
-  t.match(text, "\nLAST_MASTER='10.96.1.2'\n")
+t.test('the last master, the mode and flags are written when they are known', async (t) => {
+  const text = clusterEnv({ ...topology, lastMaster: '10.96.1.2', auth: 'open', redisCliFlags: ['--tls', '--cacert', '/tls/ca.crt'] })
+  t.match(text, "\nLAST_MASTER='10.96.1.2'\nAUTH='open'\n")
   t.match(text, "\nREDIS_CLI_FLAGS='--tls --cacert /tls/ca.crt'\n")
 })
 

@@ -14,6 +14,7 @@ import { tlsCliFlags } from '../../src/redis-sentinel/tls.ts'
 
 const run = promisify(execFile)
 const SCRIPTS = new URL('../../src/redis-sentinel/scripts/', import.meta.url).pathname
+const LOCAL_SCRIPTS = new URL('../../src/redis/scripts/', import.meta.url).pathname
 const SHELLS = { dash: ['dash'], busybox: ['busybox', 'sh'] }
 const REDIS = ['fd00::10', 'fd00::11', 'fd00::12']
 const SENTINELS = ['fd00::20', 'fd00::21', 'fd00::22']
@@ -56,6 +57,7 @@ function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, fla
   for (const name of ['cluster', 'redis-start', 'redis-ready', 'redis-alive', 'redis-prestop', 'sentinel-start', 'sentinel-ready', 'sentinel-alive']) {
     symlinkSync(`${SCRIPTS}${name}.sh`, file('config', `${name}.sh`))
   }
+  for (const name of ['local.sh', 'passwords.sh']) symlinkSync(`${LOCAL_SCRIPTS}${name}`, file('config', name))
   writeFileSync(file('config', 'redis.conf'), redisConf({ persistent: true, redisReplicas: 3, port: 6379 }))
   writeFileSync(file('config', 'sentinel.conf'), sentinelConf({ port: 26379 }))
   writeFileSync(file('config', 'cluster.env'), clusterEnv({
@@ -147,7 +149,7 @@ for (const [name, shell] of Object.entries(SHELLS)) {
     const conf = await world.read('data/redis.conf')
     t.match(conf, '\nreplica-announce-ip fd00::11\n')
     t.match(conf, '\nreplicaof fd00::10 6379\n')
-    t.match(conf, '\nrequirepass " p#\\"\\\\ $x\'"\nmasterauth " p#\\"\\\\ $x\'"\n')
+    t.match(conf, '\nuser default on ~* &* +@all "> p#\\"\\\\ $x\'"\nmasteruser default\nmasterauth " p#\\"\\\\ $x\'"\n')
     t.equal(world.mode('data/redis.conf'), '600', 'also when there was a readable one')
     t.match(await world.read('passwords'), /^( p#"\\ \$x'\n)+$/, 'redis-cli has it in its environment')
     for (const text of [log, await world.read('asked'), await world.read('started')]) t.notMatch(text, 'p#')
@@ -159,7 +161,9 @@ for (const [name, shell] of Object.entries(SHELLS)) {
     const log = await world.start('sentinel-start.sh')
     const conf = await world.read('data/sentinel.conf')
     t.match(conf, '\nsentinel monitor mymaster fd00::11 6379 2\n', 'master_host keeps its colons')
-    for (const directive of ['requirepass', 'sentinel sentinel-pass', 'sentinel auth-pass mymaster']) t.match(conf, `\n${directive} "\\"p w\\""\n`)
+    t.match(conf, '\nuser default on ~* &* +@all ">\\"p w\\""\n')
+    t.match(conf, '\nsentinel sentinel-user default\nsentinel auth-user mymaster default\n')
+    for (const directive of ['sentinel sentinel-pass', 'sentinel auth-pass mymaster']) t.match(conf, `\n${directive} "\\"p w\\""\n`)
     t.equal(world.mode('data/sentinel.conf'), '600')
     for (const text of [log, await world.read('asked'), await world.read('started')]) t.notMatch(text, 'p w')
   })
@@ -184,7 +188,7 @@ t.test('the programs of Valkey are found where there are no others', async (t) =
 t.test('without the Secret nothing is asked for and nothing is added', async (t) => {
   const world = createWorld(t, { ordinal: 1, answers: named('fd00::10') })
   await world.start('redis-start.sh')
-  t.notMatch(await world.read('data/redis.conf'), /requirepass|masterauth/)
+  t.notMatch(await world.read('data/redis.conf'), /user default|masterauth/)
   t.match(await world.read('passwords'), /^(none\n)+$/)
 })
 
@@ -195,7 +199,7 @@ for (const [what, text] of [['empty', '\n'], ['of two lines', 'one\ntwo\n']] as 
     t.match(await world.start('sentinel-start.sh'), /waiting: \S+\/password is not one line with a password/)
     t.notOk(await started(world))
     await world.start('redis-start.sh', () => world.setPassword('good'))
-    t.match(await world.read('data/redis.conf'), '\nrequirepass "good"\n')
+    t.match(await world.read('data/redis.conf'), '\nuser default on ~* &* +@all ">good"\n')
   })
 }
 
@@ -241,7 +245,8 @@ t.test('a server that refuses the password is alive and not ready', async (t) =>
     t.match(await world.play(`${kind}-ready.sh`), { code: 1, output: `${kind} refuses the password` })
   }
   world.setPassword('')
-  for (const kind of ['redis', 'sentinel']) t.match(await world.play(`${kind}-ready.sh`), { code: 1, output: /is not one line with a password$/ })
+  t.match(await world.play('redis-ready.sh'), { code: 1 })
+  t.match(await world.read('hook-log'), /is not one line with a password: the last one stays in force/)
 })
 
 t.test('liveness needs neither the password nor a certificate that is right', async (t) => {

@@ -45,7 +45,7 @@ t.test('no template has a role: the probe alone writes it', async (t) => {
 
 t.test('no template has an address or a secret: a repaired address restarts nobody', async (t) => {
   t.notMatch(JSON.stringify(both(EXPORTER)), /10\.0\.[01]\.\d/)
-  t.notMatch(JSON.stringify([...both(EXPORTER), ...configs()].map(({ metadata, ...rest }) => ('data' in rest ? Object.keys(rest.data ?? {}) : rest))), /secret|password|requirepass/i)
+  t.notMatch(JSON.stringify([...both(EXPORTER), ...configs()].map(({ metadata, ...rest }) => ('data' in rest ? Object.keys(rest.data ?? {}).filter((name) => name !== 'passwords.sh') : rest))), /secret|password|requirepass/i)
 })
 
 t.test('nothing may be root or write outside of its volume, but for the container that owns the folder', async (t) => {
@@ -117,4 +117,22 @@ t.test('a pod restarts for a setting that its process reads at its start, and fo
   t.strictSame(changed({ redisReplicas: 2 }), [true, false], 'min-replicas-to-write')
   t.strictSame(changed({ redisReplicas: 5 }), [false, false])
   t.strictSame(changed({ nodePort: 31234 }), [false, false])
+})
+
+t.test('a password is mounted from the Secret that is named, and no value of it is anywhere; the exporter has one of its own', async (t) => {
+  const fields = { ...CLAIM, ...EXPORTER, auth: { secretName: 'cache-password' } }
+  const [redis, sentinel] = both(fields).map(({ spec }) => spec?.template.spec)
+  const volume = { name: 'auth', secret: { secretName: 'cache-password', optional: true, defaultMode: 0o440 } }
+  t.match(redis?.volumes, [{ name: 'config' }, volume, { name: 'exporter', emptyDir: { medium: 'Memory' } }])
+  t.match(sentinel?.volumes, [{ name: 'config' }, volume])
+  t.equal(sentinel?.volumes?.length, 2)
+  t.match(redis?.containers[0]?.volumeMounts?.slice(2), [{ mountPath: '/auth', readOnly: true }, { mountPath: '/exporter' }])
+  t.match(sentinel?.containers[0]?.volumeMounts?.slice(2), [{ mountPath: '/auth', readOnly: true }])
+  t.strictSame(redis?.containers[1]?.volumeMounts, [{ name: 'exporter', mountPath: '/exporter', readOnly: true }], 'the Secret is not for it')
+  t.match(redis?.initContainers?.map(({ name }) => name), ['exporter-password'])
+  for (const spec of [redis, sentinel]) {
+    checkSecurity(t, spec ?? { containers: [] })
+    t.notMatch(JSON.stringify(spec), /valueFrom":\{"secretKeyRef|REDIS_PASSWORD"/)
+  }
+  t.strictSame(both({ ...CLAIM, auth: { secretName: 'x' } })[0].spec?.template.spec?.initContainers, [], 'without an exporter there is nobody to have one')
 })

@@ -1,0 +1,94 @@
+/** The Secret of a cluster, against the fake API server. */
+import { pino } from 'pino'
+import t from 'tap'
+import { createApiClient } from '../../src/probe/api-client.ts'
+import { createSecret } from '../../src/probe/secret.ts'
+import { createFakeApiServer } from './fake-api-server.ts'
+import { until } from './lab.ts'
+
+const SECRETS = '/api/v1/secrets'
+const CLUSTER = { namespace: 'ns', name: 'cache', uid: 'uid', authSecret: 'cache-password' }
+type Tap = Pick<typeof t, 'teardown'>
+
+async function start (t: Tap) {
+  const fake = createFakeApiServer()
+  await fake.start()
+  const api = createApiClient({ server: fake.url(), namespace: 'ns', token: async () => 'token' })
+  t.teardown(async () => { api.close(); await fake.stop() })
+  const clock = { ahead: 0 }
+  const events: string[] = []
+  const logged: string[] = []
+  let changes = 0
+  const secret = createSecret({
+    api,
+    log: pino({ level: 'trace' }, { write: (line) => logged.push(line) }),
+    now: () => performance.now() + clock.ahead,
+    publishEvent: (_, reason, message) => events.push(`${reason} ${message}`),
+    onChange: () => { changes += 1 },
+  })
+  const put = (data: Record<string, string>) => fake.put(SECRETS, {
+    metadata: { name: CLUSTER.authSecret, namespace: 'ns' }, data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')])),
+  })
+  return { fake, secret, clock, events, logged, put, changes: () => changes }
+}
+
+await t.test('it is read at first, and a second after a refusal; the former password stays known', async (t) => {
+  const { secret, clock, put, changes, logged } = await start(t)
+  put({ password: 'öne \n' })
+  secret.keep(undefined)
+  secret.keep({ ...CLUSTER, authSecret: undefined })
+  t.strictSame(secret.known(), [], 'nobody has named one')
+  secret.keep(CLUSTER)
+  await until('it is read', () => changes() === 1)
+  t.strictSame(secret.known(), ['öne '])
+  put({ password: 'two' })
+  secret.keep(CLUSTER)
+  secret.refused()
+  clock.ahead += 1001
+  secret.keep(CLUSTER)
+  await until('it is read again', () => changes() === 2)
+  t.strictSame(secret.known(), ['two', 'öne '])
+  put({ password: 'three', 'previous-password': 'two' })
+  clock.ahead += 300_001
+  secret.keep(CLUSTER)
+  await until('and after five minutes', () => changes() === 3)
+  t.strictSame(secret.known(), ['three', 'two', 'öne '])
+  put({ password: 'four' })
+  clock.ahead += 300_001
+  secret.keep(CLUSTER)
+  await until('three of them are kept', () => changes() === 4)
+  t.strictSame(secret.known(), ['four', 'three', 'two'])
+  t.strictSame(logged, [], 'nothing is logged')
+})
+
+for (const [what, data] of [['empty', { password: '' }], ['of two lines', { password: 'a\nb' }], ['not there', {}]] as const) {
+  await t.test(`a password that is ${what} is an event, changes nothing, and is asked for again`, async (t) => {
+    const { secret, clock, put, events, changes, logged } = await start(t)
+    put({ password: 'one' })
+    secret.keep(CLUSTER)
+    await until('it is read', () => changes() === 1)
+    put(data)
+    clock.ahead += 300_001
+    secret.keep(CLUSTER)
+    await until('it is said', () => events.length === 1)
+    t.match(events[0], /^PasswordMissing Secret cache-password: key password is not one line with a password; the last one stays in force$/)
+    t.strictSame(secret.known(), ['one'])
+    t.equal(logged.length, 1)
+    put({ password: 'two' })
+    clock.ahead += 5001
+    secret.keep(CLUSTER)
+    await until('it is there', () => changes() === 2)
+  })
+}
+
+await t.test('a Secret that does not exist is said as well, and found when it comes', async (t) => {
+  const { secret, clock, put, events, changes } = await start(t)
+  put({})
+  secret.keep({ ...CLUSTER, authSecret: 'another' })
+  await until('it is said', () => events.length === 1)
+  t.match(events[0], /^PasswordMissing Secret another: .*; without it no master can be followed$/)
+  put({ password: 'one' })
+  clock.ahead += 5001
+  secret.keep(CLUSTER)
+  await until('it is there', () => changes() === 1)
+})
