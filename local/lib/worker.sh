@@ -134,6 +134,8 @@ authentication: {x509: {clientCAFile: $PKI/ca.crt}, webhook: {enabled: true}, an
 authorization: {mode: Webhook}
 containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
 cgroupDriver: cgroupfs
+# a changed Secret or ConfigMap is in the pods within seconds, not within a minute and a half: the tests wait for it
+syncFrequency: 10s
 cgroupRoot: /$PREFIX/worker$i
 cgroupsPerQOS: true
 enforceNodeAllocatable: [pods]

@@ -4,6 +4,7 @@ import { Auth, AUTH_RULES } from './auth.ts'
 import { Config, configProblems } from './config.ts'
 import { type CelRule, commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
 import { PodSettings, podProblems, serviceProblems, ServiceSettings } from './pod.ts'
+import { Tls, TLS_RULES } from './tls.ts'
 
 const differ = (a: string, b: string): CelRule => ({
   rule: `!has(self.${a}) || !has(self.${b}) || self.${a} != self.${b}`,
@@ -24,6 +25,7 @@ export const RedisSentinelSpec = z.object({
   storage: Storage.prefault({ size: '1Gi' }).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
   exporter: Exporter.optional(),
   auth: Auth.optional(),
+  tls: Tls.optional(),
   config: Config,
   redisPod: PodSettings.optional(),
   sentinelPod: PodSettings.optional(),
@@ -40,7 +42,7 @@ export const RedisSentinelSpec = z.object({
   failoverTimeout: z.int().min(1000).max(3600000).default(10000)
     .describe('Bound on the steps of a failover; twice this must pass before a failed one is tried again, in milliseconds.'),
 }).describe('What the user wants.')
-  .meta({ 'x-kubernetes-validations': [...DIFFERENT_PORTS, ...AUTH_RULES] })
+  .meta({ 'x-kubernetes-validations': [...DIFFERENT_PORTS, ...AUTH_RULES, ...TLS_RULES] })
 export type RedisSentinelSpec = z.infer<typeof RedisSentinelSpec>
 
 /** What the schema cannot say, as sentences. */

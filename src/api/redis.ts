@@ -4,6 +4,7 @@ import { Auth, AUTH_RULES } from './auth.ts'
 import { Config, configProblems } from './config.ts'
 import { commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
 import { PodSettings, podProblems, serviceProblems, ServiceSettings } from './pod.ts'
+import { Tls, TLS_RULES } from './tls.ts'
 
 export const RedisSpec = z.object({
   image: Image.default('redis:7.0').describe('Image of Redis (or Valkey): the official ones, Debian or Alpine.'),
@@ -11,11 +12,12 @@ export const RedisSpec = z.object({
   storage: Storage.prefault({ size: '1Gi' }).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
   exporter: Exporter.optional(),
   auth: Auth.optional(),
+  tls: Tls.optional(),
   config: Config,
   pod: PodSettings.optional(),
   service: ServiceSettings.optional(),
 }).describe('What the user wants.')
-  .meta({ 'x-kubernetes-validations': AUTH_RULES })
+  .meta({ 'x-kubernetes-validations': [...AUTH_RULES, ...TLS_RULES] })
 export type RedisSpec = z.infer<typeof RedisSpec>
 
 /** What the schema cannot say, as sentences. */

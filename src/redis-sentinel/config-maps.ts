@@ -10,6 +10,7 @@ import { type AuthMode, clusterEnv } from './cluster-env.ts'
 import { identity } from './identity.ts'
 import { redisConf } from './redis-conf.ts'
 import { SCRIPTS as LOCAL_SCRIPTS } from '../redis/scripts.ts'
+import { tlsCliFlags } from '../redis/tls.ts'
 import { SCRIPTS } from './scripts.ts'
 import { sentinelConf } from './sentinel-conf.ts'
 import { SENTINEL_PORT } from './services.ts'
@@ -37,13 +38,14 @@ export function configMaps (parent: Parent, spec: RedisSentinelSpec, members: Me
     failoverTimeout: spec.failoverTimeout,
     lastMaster: members.lastMaster,
     auth: members.auth,
+    redisCliFlags: spec.tls ? tlsCliFlags(spec.tls.clientCertificates) : [],
   })
   return [
     configMap(names.redis.config, namespace, identity(parent, 'redis'), {
       'cluster.env': env, 'redis.conf': redisConfOf(spec), 'live.conf': liveConf(spec.config), ...scripts('redis-'),
     }),
     configMap(names.sentinel.config, namespace, identity(parent, 'sentinel'), {
-      'cluster.env': env, 'sentinel.conf': sentinelConfOf(), ...scripts('sentinel-'),
+      'cluster.env': env, 'sentinel.conf': sentinelConfOf(spec), ...scripts('sentinel-'),
     }),
   ]
 }
@@ -54,15 +56,16 @@ function liveConf (config: Config): string {
 }
 
 /** Every pod has a volume, of its own or of its node. */
-export function redisConfOf ({ redisReplicas, config }: RedisSentinelSpec): string {
-  return redisConf({ persistent: true, redisReplicas, port: REDIS_PORT, config })
+export function redisConfOf ({ redisReplicas, config, tls }: RedisSentinelSpec): string {
+  return redisConf({ persistent: true, redisReplicas, port: REDIS_PORT, config, tls })
 }
 
-export function sentinelConfOf (): string {
-  return sentinelConf({ port: SENTINEL_PORT })
+export function sentinelConfOf ({ tls }: Pick<RedisSentinelSpec, 'tls'>): string {
+  return sentinelConf({ port: SENTINEL_PORT, tls })
 }
 
 function scripts (prefix: string): Record<string, string> {
   const own = Object.entries(SCRIPTS).filter(([name]) => name === 'cluster.sh' || name.startsWith(prefix))
-  return { 'local.sh': LOCAL_SCRIPTS['local.sh'], 'passwords.sh': LOCAL_SCRIPTS['passwords.sh'], ...Object.fromEntries(own) }
+  const { 'standalone.sh': _, ...shared } = LOCAL_SCRIPTS
+  return { ...shared, ...Object.fromEntries(own) }
 }

@@ -1,7 +1,8 @@
 // redis.conf of the redis pods: what is the same in all of them. redis-start.sh adds the announced address, the
 // master and the password.
 import { type Config, configLines } from '../api/config.ts'
-import { tlsConf } from './tls.ts'
+import type { Tls } from '../api/tls.ts'
+import { tlsConf } from '../redis/tls.ts'
 
 export interface RedisConfInput {
   /** Writes survive the end of the process: false where the pod has no volume of its own. */
@@ -11,14 +12,14 @@ export interface RedisConfInput {
   /** The pod's volume; a test uses a folder of its own. */
   readonly dir?: string
   /** Only TLS, with the files of the Secret in `tlsDir`. The password is no setting: the start script adds it. */
-  readonly tls?: boolean
+  readonly tls?: Pick<Tls, 'clientCertificates'> | undefined
   readonly tlsDir?: string
   readonly config?: Config
 }
 
 export function redisConf (input: RedisConfInput): string {
   return [
-    ...(input.tls ? tlsConf(input.port, input.tlsDir) : [`port ${input.port}`]),
+    ...(input.tls ? tlsConf(input.port, input.tls.clientCertificates, input.tlsDir) : [`port ${input.port}`]),
     `dir ${input.dir ?? '/data'}`,
     // sentinels and replicas come from other pods; who may is a matter of the password and of NetworkPolicy
     'protected-mode no',

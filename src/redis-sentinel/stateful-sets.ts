@@ -10,7 +10,7 @@ import { hash, redisSentinelNames } from '../metadata/names.ts'
 import { exporterContainers, REDIS_PORT } from '../redis/exporter.ts'
 import { podTemplate, resourcesOf } from '../redis/pod.ts'
 import { containerSecurityContext } from '../redis/security.ts'
-import { authMounts, CONFIG_DIR, configMount, dataMount, initContainers, type Mounted, podEnv, volumeClaims, volumes } from '../redis/volumes.ts'
+import { CONFIG_DIR, configMount, dataMount, initContainers, type Mounted, podEnv, secretMounts, volumeClaims, volumes } from '../redis/volumes.ts'
 import { redisConfOf, sentinelConfOf } from './config-maps.ts'
 import { identity } from './identity.ts'
 import { SENTINEL_PORT } from './services.ts'
@@ -39,7 +39,7 @@ export function sentinelStatefulSet (parent: Parent, spec: RedisSentinelSpec): S
     mounted: { ...spec, exporter: undefined },
     // what sentinel-start.sh writes into the sentinel's own file at each start
     pod: spec.sentinelPod,
-    settings: [sentinelConfOf(), quorumOf(spec), spec.downAfterMilliseconds, spec.failoverTimeout].join('\n'),
+    settings: [sentinelConfOf(spec), quorumOf(spec), spec.downAfterMilliseconds, spec.failoverTimeout].join('\n'),
     size: SENTINEL_VOLUME,
     containers: [sentinelContainer(spec)],
   })
@@ -94,7 +94,7 @@ function redisContainer (spec: RedisSentinelSpec): Container {
     command: script('redis-start.sh'),
     env: podEnv(),
     ports: [{ name: 'redis', containerPort: REDIS_PORT, protocol: 'TCP' }],
-    volumeMounts: [configMount(), dataMount(spec.storage), ...authMounts(spec)],
+    volumeMounts: [configMount(), dataMount(spec.storage), ...secretMounts(spec)],
     securityContext: containerSecurityContext(),
     resources: resourcesOf(spec.redisPod, { cpu: '100m', memory: '64Mi' }),
     lifecycle: { preStop: { exec: { command: script('redis-prestop.sh') } } },
@@ -109,7 +109,7 @@ function sentinelContainer (spec: RedisSentinelSpec): Container {
     command: script('sentinel-start.sh'),
     env: podEnv(),
     ports: [{ name: 'sentinel', containerPort: SENTINEL_PORT, protocol: 'TCP' }],
-    volumeMounts: [configMount(), dataMount(spec.storage), ...authMounts({ auth: spec.auth })],
+    volumeMounts: [configMount(), dataMount(spec.storage), ...secretMounts({ auth: spec.auth, tls: spec.tls })],
     securityContext: containerSecurityContext(),
     // a request and no limit: a throttled sentinel finds healthy nodes down and goes into TILT (sentinel.md 12)
     resources: resourcesOf(spec.sentinelPod, { cpu: '50m', memory: '32Mi' }),

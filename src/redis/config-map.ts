@@ -1,18 +1,19 @@
 /** The ConfigMap of a Redis: its redis.conf. */
 import type { ConfigMap } from 'kubernetes-types/core/v1.js'
-import { type Config, configLines } from '../api/config.ts'
+import { configLines } from '../api/config.ts'
 import type { RedisSpec } from '../api/redis.ts'
 import type { Parent } from '../metadata/children.ts'
 import { commonLabels, type Identity } from '../metadata/labels.ts'
 import { redisNames } from '../metadata/names.ts'
 import { REDIS_PORT } from './exporter.ts'
 import { SCRIPTS } from './scripts.ts'
+import { tlsCliFlags, tlsConf } from './tls.ts'
 import { DATA_DIR } from './volumes.ts'
 
 /** Every acknowledged write is on disk within a second, and a truncated last record does not keep Redis from starting. */
-export function standaloneConf (config?: Config): string {
+export function standaloneConf ({ config, tls }: Pick<RedisSpec, 'config' | 'tls'>): string {
   return [
-    `port ${REDIS_PORT}`,
+    ...(tls ? tlsConf(REDIS_PORT, tls.clientCertificates) : [`port ${REDIS_PORT}`]),
     'bind * -::*',
     '# reached through Services only; authentication is the way to protect it',
     'protected-mode no',
@@ -26,10 +27,16 @@ export function standaloneConf (config?: Config): string {
   ].join('\n')
 }
 
-/** A Redis with a password needs a start script; one without is started as ever. */
+/** A password or TLS need a start script; without them it is started as ever. */
+export function needsScripts ({ auth, tls }: Pick<RedisSpec, 'auth' | 'tls'>): boolean {
+  return auth !== undefined || tls !== undefined
+}
+
 export function redisConfigMap (parent: Parent, spec: RedisSpec, identity: Identity): ConfigMap {
   const { name, namespace } = parent.metadata
-  const data = { 'redis.conf': standaloneConf(spec.config), ...(spec.auth && SCRIPTS) }
+  const flags = spec.tls ? tlsCliFlags(spec.tls.clientCertificates) : []
+  const scripts = { ...SCRIPTS, 'server.env': `REDIS_CLI_FLAGS='${flags.join(' ')}'\n` }
+  const data = { 'redis.conf': standaloneConf(spec), ...(needsScripts(spec) && scripts) }
   return configMap(redisNames(name).config, namespace, identity, data)
 }
 

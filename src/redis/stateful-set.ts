@@ -6,10 +6,10 @@ import type { Parent } from '../metadata/children.ts'
 import { commonLabels, type Identity, selectorLabels } from '../metadata/labels.ts'
 import { hash, redisNames } from '../metadata/names.ts'
 import { exporterContainers, REDIS_PORT } from './exporter.ts'
-import { standaloneConf } from './config-map.ts'
+import { needsScripts, standaloneConf } from './config-map.ts'
 import { podTemplate, resourcesOf } from './pod.ts'
 import { containerSecurityContext } from './security.ts'
-import { authMounts, CONFIG_DIR, configMount, dataMount, initContainers, podEnv, volumeClaims, volumes } from './volumes.ts'
+import { CONFIG_DIR, configMount, dataMount, initContainers, podEnv, secretMounts, volumeClaims, volumes } from './volumes.ts'
 
 export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Identity): StatefulSet {
   const { name, namespace } = parent.metadata
@@ -27,7 +27,7 @@ export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Ide
       selector: { matchLabels: selectorLabels(identity) },
       template: podTemplate({
         identity,
-        settings: hash('sha256', standaloneConf(spec.config)).slice(0, 16),
+        settings: hash('sha256', standaloneConf(spec)).slice(0, 16),
         initContainers: initContainers(spec, spec.image),
         containers: [redisContainer(spec), ...exporterContainers(spec)],
         volumes: volumes(spec, names.config),
@@ -39,14 +39,14 @@ export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Ide
 }
 
 function redisContainer (spec: RedisSpec): Container {
-  const commands = spec.auth ? WITH_PASSWORD : WITHOUT
+  const commands = needsScripts(spec) ? WITH_SCRIPTS : WITHOUT
   return {
     name: 'redis',
     image: spec.image,
     command: commands.start,
     env: podEnv(),
     ports: [{ name: 'redis', containerPort: REDIS_PORT, protocol: 'TCP' }],
-    volumeMounts: [configMount(), dataMount(spec.storage), ...authMounts(spec)],
+    volumeMounts: [configMount(), dataMount(spec.storage), ...secretMounts(spec)],
     securityContext: containerSecurityContext(),
     resources: resourcesOf(spec.pod, { cpu: '100m', memory: '64Mi' }),
     // any answer is life: LOADING a large file is not a reason to be killed (design 4.6)
@@ -70,4 +70,4 @@ const WITHOUT: Commands = {
 }
 
 const standalone = (what: string) => ['sh', `${CONFIG_DIR}/standalone.sh`, what]
-const WITH_PASSWORD: Commands = { start: standalone('start'), alive: standalone('alive'), ready: standalone('ready') }
+const WITH_SCRIPTS: Commands = { start: standalone('start'), alive: standalone('alive'), ready: standalone('ready') }

@@ -1,9 +1,11 @@
 /** Where a pod's data lies: a folder of the node, or a volume claim of its own. */
 import type { Container, EnvVar, PersistentVolumeClaim, PodSpec, Volume, VolumeMount } from 'kubernetes-types/core/v1.js'
 import type { Auth } from '../api/auth.ts'
+import type { Tls } from '../api/tls.ts'
 import type { Exporter, Storage } from '../api/kubernetes.ts'
 import { canonicalQuantity } from '../metadata/canonical.ts'
 import { DATA } from '../metadata/names.ts'
+import { TLS_DIR } from './tls.ts'
 import { chownSecurityContext, containerSecurityContext, REDIS_USER } from './security.ts'
 
 export const CONFIG_DIR = '/config'
@@ -11,6 +13,7 @@ export const DATA_DIR = '/data'
 const CONFIG = 'config'
 const AUTH = 'auth'
 const EXPORTER = 'exporter'
+const TLS = 'tls'
 const AUTH_DIR = '/auth'
 /** Where the exporter reads its own password: never the Secret's. */
 export const EXPORTER_PASSWORD = '/exporter/password.json'
@@ -19,6 +22,7 @@ export const EXPORTER_PASSWORD = '/exporter/password.json'
 export interface Mounted {
   readonly storage: Storage
   readonly auth?: Auth | undefined
+  readonly tls?: Tls | undefined
   readonly exporter?: Exporter | undefined
 }
 
@@ -28,12 +32,14 @@ export function podEnv (): EnvVar[] {
   return [field('POD_NAME', 'metadata.name'), field('POD_NAMESPACE', 'metadata.namespace')]
 }
 
-export function volumes ({ storage, auth, exporter }: Mounted, configMap: string): Volume[] {
+export function volumes ({ storage, auth, tls, exporter }: Mounted, configMap: string): Volume[] {
   return [
     { name: CONFIG, configMap: { name: configMap } },
     ...(storage.hostPath === undefined ? [] : [{ name: DATA, hostPath: { path: storage.hostPath, type: 'DirectoryOrCreate' } }]),
     // optional: the start waits for it and says so, and a Secret that goes keeps no pod from starting with the password that it knows
     ...(auth ? [{ name: AUTH, secret: { secretName: auth.secretName, optional: true, defaultMode: 0o440 } }] : []),
+    // not optional: without a certificate nothing can start, and the kubelet keeps the files of a Secret that goes
+    ...(tls ? [{ name: TLS, secret: { secretName: tls.secretName, defaultMode: 0o440 } }] : []),
     ...(hasOwnUser({ auth, exporter }) ? [{ name: EXPORTER, emptyDir: { medium: 'Memory' } }] : []),
   ]
 }
@@ -61,12 +67,17 @@ export function configMount (): VolumeMount {
   return { name: CONFIG, mountPath: CONFIG_DIR, readOnly: true }
 }
 
-/** The password, and the exporter's for redis. */
-export function authMounts (mounted: Pick<Mounted, 'auth' | 'exporter'>): VolumeMount[] {
+/** The password, the certificate, and the exporter's password for redis. */
+export function secretMounts (mounted: Pick<Mounted, 'auth' | 'tls' | 'exporter'>): VolumeMount[] {
   return [
     ...(mounted.auth ? [{ name: AUTH, mountPath: AUTH_DIR, readOnly: true }] : []),
+    ...(mounted.tls ? [tlsMount()] : []),
     ...(hasOwnUser(mounted) ? [exporterMount()] : []),
   ]
+}
+
+export function tlsMount (): VolumeMount {
+  return { name: TLS, mountPath: TLS_DIR, readOnly: true }
 }
 
 export function exporterMount (): VolumeMount {
@@ -91,7 +102,7 @@ export function volumeClaims (storage: Storage, size: string): PersistentVolumeC
 export function initContainers (mounted: Mounted, image: string): Container[] {
   return [
     ...(mounted.storage.hostPath === undefined ? [] : [ownData(mounted.storage, image)]),
-    ...(hasOwnUser(mounted) ? [exporterPassword(image)] : []),
+    ...(hasOwnUser(mounted) ? [exporterPassword(mounted, image)] : []),
   ]
 }
 
@@ -108,13 +119,18 @@ function ownData (storage: Storage, image: string): Container {
   }
 }
 
+/** As the exporter calls it. */
+export function localUrl (tls: Tls | undefined): string {
+  return `${tls ? 'rediss' : 'redis'}://127.0.0.1:6379`
+}
+
 /** A password that nobody else has and that no rotation touches: the exporter reads it only once. */
-function exporterPassword (image: string): Container {
+function exporterPassword ({ tls }: Mounted, image: string): Container {
   const random = 'head -c 32 /dev/urandom | sha256sum | cut -d" " -f1'
   return {
     name: 'exporter-password',
     image,
-    command: ['sh', '-c', `umask 077; printf '{"redis://127.0.0.1:6379":"%s"}' "$(${random})" > ${EXPORTER_PASSWORD}`],
+    command: ['sh', '-c', `umask 077; printf '{"${localUrl(tls)}":"%s"}' "$(${random})" > ${EXPORTER_PASSWORD}`],
     volumeMounts: [exporterMount()],
     securityContext: containerSecurityContext(),
     resources: { requests: { cpu: '10m', memory: '16Mi' } },

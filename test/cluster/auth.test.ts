@@ -10,7 +10,7 @@ const inNamespace = (...args: string[]) => kubectl('-n', NAMESPACE, ...args)
 const secret = (data: Record<string, string>) => apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: SECRET, namespace: NAMESPACE }, stringData: data })
 const AUTH = { auth: { secretName: SECRET } }
 const condition = (resource: string, type: string) => inNamespace('get', resource, '-o', `jsonpath={.status.conditions[?(@.type=="${type}")].reason} {.status.conditions[?(@.type=="${type}")].message}`)
-const uids = async () => (await inNamespace('get', 'pods', '-l', 'name=cache', '-o', 'jsonpath={range .items[*]}{.metadata.name}={.metadata.uid}/{.status.containerStatuses[0].restartCount} {end}')).split(' ').toSorted()
+const uids = async () => (await inNamespace('get', 'pods', '-l', 'name=cache', '-o', 'jsonpath={range .items[*]}{.metadata.name}={.metadata.uid}/{.status.containerStatuses[0].restartCount} {end}')).trim().split(' ').toSorted()
 const address = () => serviceAddress(NAMESPACE, 'cache-redis-master')
 const master = async (not?: string) => (await eventually('one master', () => roles(NAMESPACE, 'cache'), (found) => found.master?.length === 1 && found.master[0] !== not)).master[0] as string
 const ask = async (service: string, port: number, password: string | undefined, ...words: string[]) =>

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { REDIS_PORT, SENTINEL_PORT, sleep, until } from './questions.ts'
-import { createSecure, PASSWORD, type Secure, type SecureOptions } from './secure.ts'
+import type { Pod } from './pod.ts'
+import { createSecure, makeCertificates, PASSWORD, type Secure, type SecureOptions } from './secure.ts'
 
 t.setTimeout(180_000)
 
@@ -73,13 +74,49 @@ t.test('a cluster with a password lives as one without, and keeps it secret', as
 })
 
 t.test('a cluster with a password and TLS on IPv6 addresses lives as one without', async (t) => {
-  const lab = await secureFor(t, { tls: true, ipv6: true })
+  const lab = await secureFor(t, { tls: 'optional', ipv6: true })
   await lives(t, lab)
   await keepsTheSecret(t, lab)
   const [pod] = lab.redis
   const plain = run(pod!.sandbox.enter[0] ?? '', [...pod!.sandbox.enter.slice(1), 'timeout', '3', 'sh', '-c', `printf 'PING\\r\\n' | busybox nc ${pod!.address()} ${REDIS_PORT}`])
   t.notMatch((await plain.catch(() => ({ stdout: '' }))).stdout, /PONG|NOAUTH/, 'nothing answers in plain text')
 })
+
+for (const tls of ['optional', 'required'] as const) {
+  t.test(`a renewed certificate (clients' are ${tls}): redis shows it without a restart, the sentinels restart in turn, all stay ready`, async (t) => {
+    const lab = await secureFor(t, { tls, environment: { TURN_SECONDS: '1' } })
+    await lab.startAll()
+    const master = await lab.healed()
+    const pids = lab.redis.map((pod) => pod.pid())
+    const shown = async (pod: Pod) => {
+      const port = pod.kind === 'redis' ? REDIS_PORT : SENTINEL_PORT
+      const command = [...pod.sandbox.enter, 'sh', '-c', `openssl s_client -connect ${pod.address()}:${port} </dev/null 2>/dev/null | openssl x509 -noout -serial`]
+      return (await run(command[0] as string, command.slice(1))).stdout.trim()
+    }
+    const before = await shown(lab.redis[0] as Pod)
+    t.match(before, /^serial=/)
+    for (const pod of lab.pods) t.match(await pod.script(`${pod.kind}-ready.sh`), { code: 0 })
+    await makeCertificates(lab.tlsDir, 'leaf')
+    const restarted = new Set<string>()
+    await until('everybody shows the new one', async () => {
+      for (const pod of lab.pods) {
+        const { code, output } = await pod.script(`${pod.kind}-ready.sh`)
+        if (code !== 0) t.equal(output, 'restarts with the new certificate')
+        if (pod.isRunning()) continue
+        restarted.add(pod.name)
+        await pod.start()
+      }
+      const all = await Promise.all(lab.pods.map((pod) => shown(pod).catch(() => before)))
+      return all.every((serial) => serial !== before && serial.startsWith('serial=')) || undefined
+    })
+    t.strictSame([...restarted].sort(), lab.sentinels.map(({ name }) => name), 'the sentinels, and nobody else')
+    t.strictSame(lab.redis.map((pod) => pod.pid()), pids)
+    t.equal(await lab.healed(), master, 'and no failover')
+    for (const pod of lab.pods) t.match(await pod.script(`${pod.kind}-alive.sh`), { code: 0 })
+    await lab.redis[0]!.script('redis-prestop.sh')
+    t.match(await lab.redis[0]!.log(), /handed over to/)
+  })
+}
 
 t.test('pods with another password wait and say so, and go on with the right one; no data is lost', async (t) => {
   const lab = await secureFor(t)

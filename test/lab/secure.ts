@@ -9,8 +9,8 @@ import { clusterEnv } from '../../src/redis-sentinel/cluster-env.ts'
 import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
 import { SCRIPTS } from '../../src/redis-sentinel/scripts.ts'
 import { SCRIPTS as LOCAL_SCRIPTS } from '../../src/redis/scripts.ts'
+import { tlsCliFlags } from '../../src/redis/tls.ts'
 import { sentinelConf } from '../../src/redis-sentinel/sentinel-conf.ts'
-import { tlsCliFlags } from '../../src/redis-sentinel/tls.ts'
 import { systemPath } from './lab.ts'
 import { createNetwork } from './network.ts'
 import { createPod, type Kind, type Pod } from './pod.ts'
@@ -22,7 +22,8 @@ export const PASSWORD = ' # it"s \\ $HOME `id` ; \'x\' é*'
 const ORDINALS = [0, 1, 2]
 
 export interface SecureOptions {
-  readonly tls?: boolean
+  /** What is asked of clients' certificates; left out: no TLS. */
+  readonly tls?: 'optional' | 'required'
   readonly ipv6?: boolean
   readonly shell?: readonly string[]
   /** More variables for the scripts. */
@@ -31,14 +32,14 @@ export interface SecureOptions {
 
 export type Secure = Awaited<ReturnType<typeof createSecure>>
 
-export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'], environment = {} }: SecureOptions = {}) {
+export async function createSecure ({ tls, ipv6 = false, shell = ['dash'], environment = {} }: SecureOptions = {}) {
   const root = await mkdtemp(join(tmpdir(), 'redis-lab-'))
   const network = await createNetwork({ ipv6 })
   const tlsDir = join(root, 'tls')
   await mkdir(tlsDir)
   if (tls) await makeCertificates(tlsDir)
   const path = systemPath()
-  const flags = tls ? tlsCliFlags(tlsDir) : []
+  const flags = tls ? tlsCliFlags(tls, tlsDir) : []
   const create = (kind: Kind, host: number) => Promise.all(ORDINALS.map(async (ordinal) => createPod({
     kind,
     ordinal,
@@ -48,7 +49,7 @@ export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'
     sandbox: await network.sandbox(`s${kind[0]}${ordinal}`),
     shell,
     path,
-    environment: { AUTH_DIR: join(root, `auth-${kind}-${ordinal}`), LANG: 'C.UTF-8', ...environment },
+    environment: { AUTH_DIR: join(root, `auth-${kind}-${ordinal}`), LANG: 'C.UTF-8', TLS_DIR: tlsDir, ...environment },
   })))
   const [redis, sentinels] = [await create('redis', 10), await create('sentinel', 30)]
   const pods = [...redis, ...sentinels]
@@ -91,7 +92,7 @@ export async function createSecure ({ tls = false, ipv6 = false, shell = ['dash'
     redisCliFlags: flags,
   })
   for (const pod of pods) {
-    const secure = { tls, tlsDir, dir: pod.data }
+    const secure = { tls: tls && { clientCertificates: tls }, tlsDir, dir: pod.data }
     await pod.configure({
       ...LOCAL_SCRIPTS,
       ...SCRIPTS,

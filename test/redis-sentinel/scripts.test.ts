@@ -10,7 +10,7 @@ import t, { type Test } from 'tap'
 import { clusterEnv } from '../../src/redis-sentinel/cluster-env.ts'
 import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
 import { sentinelConf } from '../../src/redis-sentinel/sentinel-conf.ts'
-import { tlsCliFlags } from '../../src/redis-sentinel/tls.ts'
+import { tlsCliFlags } from '../../src/redis/tls.ts'
 
 const run = promisify(execFile)
 const SCRIPTS = new URL('../../src/redis-sentinel/scripts/', import.meta.url).pathname
@@ -57,7 +57,7 @@ function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, fla
   for (const name of ['cluster', 'redis-start', 'redis-ready', 'redis-alive', 'redis-prestop', 'sentinel-start', 'sentinel-ready', 'sentinel-alive']) {
     symlinkSync(`${SCRIPTS}${name}.sh`, file('config', `${name}.sh`))
   }
-  for (const name of ['local.sh', 'passwords.sh']) symlinkSync(`${LOCAL_SCRIPTS}${name}`, file('config', name))
+  for (const name of ['local.sh', 'passwords.sh', 'certificate.sh']) symlinkSync(`${LOCAL_SCRIPTS}${name}`, file('config', name))
   writeFileSync(file('config', 'redis.conf'), redisConf({ persistent: true, redisReplicas: 3, port: 6379 }))
   writeFileSync(file('config', 'sentinel.conf'), sentinelConf({ port: 26379 }))
   writeFileSync(file('config', 'cluster.env'), clusterEnv({
@@ -210,7 +210,7 @@ t.test('one sentinel that refuses is enough to stop the first bootstrap', async 
 })
 
 t.test('an error that a failed TLS handshake leaves is no silence either', async (t) => {
-  const world = createWorld(t, { flags: tlsCliFlags(), answers: { 'fd00::12.INFO': '', 'fd00::12.INFO.error': '\nI/O error\n' } })
+  const world = createWorld(t, { flags: tlsCliFlags('required'), answers: { 'fd00::12.INFO': '', 'fd00::12.INFO.error': '\nI/O error\n' } })
   t.match(await world.start('redis-start.sh'), /refuses the password or the certificate: fd00::12/)
   t.notOk(await started(world))
 })
@@ -250,9 +250,9 @@ t.test('a server that refuses the password is alive and not ready', async (t) =>
 })
 
 t.test('liveness needs neither the password nor a certificate that is right', async (t) => {
-  const world = createWorld(t, { password: 'x', flags: tlsCliFlags(), answers: { '127.0.0.1.PING': 'PONG\n' } })
+  const world = createWorld(t, { password: 'x', flags: tlsCliFlags('required'), answers: { '127.0.0.1.PING': 'PONG\n' } })
   t.match(await world.play('redis-alive.sh'), { code: 0 })
-  t.match(await world.read('asked'), '-h 127.0.0.1 -p 6379 --tls --insecure PING\n')
+  t.match(await world.read('asked'), '-h 127.0.0.1 -p 6379 --tls --insecure --cert /tls/tls.crt --key /tls/tls.key PING\n')
   t.equal(await world.read('passwords'), 'none\n')
 })
 

@@ -7,6 +7,8 @@
 . "${CONFIG_DIR:-/config}/local.sh"
 # shellcheck source=../../redis/scripts/passwords.sh
 . "$CONFIG_DIR/passwords.sh"
+# shellcheck source=../../redis/scripts/certificate.sh
+. "$CONFIG_DIR/certificate.sh"
 
 ANSWERS=$DATA_DIR/.answers.$$
 # the address under which the redis that runs now is known

@@ -62,6 +62,7 @@ judge() {
 
 refuse_while_waiting
 load_cluster || refuse 'no cluster.env'
+apply_certificate "$REDIS_PORT"
 apply_passwords "$REDIS_PORT"
 apply_users "$REDIS_PORT"
 announce

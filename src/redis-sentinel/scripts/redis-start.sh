@@ -245,6 +245,7 @@ start() {
   rm -f "$WAITING" "$SERVE" "$DATA_DIR/.synced"
   close_answers
   note_passwords
+  note_certificate
   unset REDISCLI_AUTH
   log "starts as $*; $answered of $sentinels sentinels answer and name${votes:- nobody}," \
     "masters:${masters:- none}, live replicas:${live:- none}, with data:${filled:- none}, silent:${silent:- none}"

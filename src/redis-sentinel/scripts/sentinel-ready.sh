@@ -7,6 +7,9 @@ set -u
 # Since when this sentinel knows more members than there are, in hundredths of a second since boot; and how long it waits.
 STALE=$DATA_DIR/.stale
 STALE_LIMIT=${STALE_LIMIT:-30}
+TURN_SECONDS=${TURN_SECONDS:-10}
+# Since when the certificate of this pod is newer than that of its sentinel.
+RENEWED=$DATA_DIR/.renewed
 
 count() {
   echo $#
@@ -21,13 +24,25 @@ forget_removed() {
     rm -f "$STALE"
     return
   fi
+  restart_in_turn "$STALE" "$STALE_LIMIT" 'restarts without the members that were removed'
+}
+
+# restart_in_turn FILE SECONDS REASON: that long after the first call, and ten seconds after the ordinal before it. The kubelet starts it again,
+# with its state.
+restart_in_turn() {
   now
-  [ -s "$STALE" ] || echo "$clock" >"$STALE"
-  read -r since <"$STALE"
-  [ $((clock - since)) -ge $((STALE_LIMIT * 100 + ordinal * 1000)) ] || return 0
-  rm -f "$STALE"
+  [ -s "$1" ] || echo "$clock" >"$1"
+  read -r since <"$1"
+  [ $((clock - since)) -ge $((($2 + ordinal * TURN_SECONDS) * 100)) ] || return 0
+  rm -f "$1"
   local_cli "$SENTINEL_PORT" SHUTDOWN >/dev/null
-  refuse 'restarts without the members that were removed'
+  refuse "$3"
+}
+
+# A running sentinel reads no certificate anew.
+renew_certificate() {
+  certificate_is_new || return 0
+  blindly restart_in_turn "$RENEWED" 0 'restarts with the new certificate'
 }
 
 judge() {
@@ -58,6 +73,7 @@ ask_each_second() {
 refuse_while_waiting
 load_cluster || refuse 'no cluster.env'
 apply_passwords "$SENTINEL_PORT"
+renew_certificate
 ask_each_second
 renew_early_links "$SENTINEL_PORT"
 local_sentinel MASTER "$MASTER_NAME" | judge

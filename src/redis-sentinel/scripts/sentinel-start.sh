@@ -173,6 +173,7 @@ close_answers
 now
 echo "$clock" >"$STARTED"
 note_passwords
+note_certificate
 unset REDISCLI_AUTH
 log "monitors $master: $source"
 exec "$(program server)" "$STATE" --sentinel

@@ -1,10 +1,14 @@
 #!/bin/sh
-# A Redis with a password: `start` in its pod, and `alive` and `ready` as its probes.
+# A Redis with a password or TLS: `start` in its pod, and `alive` and `ready` as its probes.
 set -u
 # shellcheck source=local.sh
 . "${CONFIG_DIR:-/config}/local.sh"
 # shellcheck source=passwords.sh
 . "$CONFIG_DIR/passwords.sh"
+# shellcheck source=certificate.sh
+. "$CONFIG_DIR/certificate.sh"
+# shellcheck source=/dev/null # written by the operator
+[ ! -r "$CONFIG_DIR/server.env" ] || . "$CONFIG_DIR/server.env"
 
 REDIS_PORT=${REDIS_PORT:-6379}
 
@@ -28,6 +32,7 @@ start() {
   rm -f "$DATA_DIR/redis.conf"
   { cat "$CONFIG_DIR/redis.conf" && echo && user_lines; } >"$DATA_DIR/redis.conf" || exit 1
   note_passwords
+  note_certificate
   rm -f "$WAITING"
   unset REDISCLI_AUTH
   exec "$(program server)" "$DATA_DIR/redis.conf"
@@ -35,6 +40,7 @@ start() {
 
 ready() {
   refuse_while_waiting
+  apply_certificate "$REDIS_PORT"
   apply_passwords "$REDIS_PORT"
   apply_users "$REDIS_PORT"
   answer=$(local_cli "$REDIS_PORT" PING)

@@ -1,41 +1,42 @@
-// Fault 32: a new password and new certificates while clients write, by the commands that a person has until the CR has fields.
+// Fault 32: a new password and new certificates while clients write.
 import { Redis } from 'ioredis'
-import { MASTER_NAME, REDIS_PORT, SENTINEL_PORT, sleep } from '../questions.ts'
+import { REDIS_PORT, SENTINEL_PORT, sleep, until } from '../questions.ts'
 import { createSecure, makeCertificates, PASSWORD, type Secure } from '../secure.ts'
 import { startWriter } from '../writer.ts'
 import type { Fault, Result } from './run.ts'
 
 const NEXT = 'the "next" $ecret'
 
-/** Both passwords are good until everybody uses the new one. */
-async function changePassword ({ redis, sentinels, pods, ask, setPassword }: Secure): Promise<void> {
-  const port = { redis: REDIS_PORT, sentinel: SENTINEL_PORT }
-  for (const pod of pods) await ask(pod, pod.address(), port[pod.kind], PASSWORD, 'ACL', 'SETUSER', 'default', `>${NEXT}`)
-  for (const pod of redis) await ask(pod, pod.address(), REDIS_PORT, PASSWORD, 'CONFIG', 'SET', 'masterauth', NEXT)
-  for (const pod of sentinels) {
-    await ask(pod, pod.address(), SENTINEL_PORT, PASSWORD, 'SENTINEL', 'SET', MASTER_NAME, 'auth-pass', NEXT)
-    await ask(pod, pod.address(), SENTINEL_PORT, PASSWORD, 'SENTINEL', 'CONFIG', 'SET', 'sentinel-pass', NEXT)
+/** What the kubelets do: the Secret comes to one pod after the other, and the readiness checks do the rest. */
+async function changePassword ({ pods, ask, setPassword }: Secure): Promise<void> {
+  for (const pod of pods) {
+    await setPassword(pod, NEXT)
+    await pod.script(`${pod.kind}-ready.sh`)
   }
-  for (const pod of pods) await setPassword(pod, NEXT)
-  await sleep(2000)
-  for (const pod of pods) await ask(pod, pod.address(), port[pod.kind], NEXT, 'ACL', 'SETUSER', 'default', `<${PASSWORD}`)
+  const former = (pod: Secure['pods'][number]) => ask(pod, pod.address(), pod.kind === 'redis' ? REDIS_PORT : SENTINEL_PORT, PASSWORD, 'PING')
+  await until('the former password is refused everywhere', async () => {
+    for (const pod of pods) await pod.script(`${pod.kind}-ready.sh`)
+    return (await Promise.all(pods.map(former))).every((answer) => !answer.includes('PONG')) || undefined
+  })
 }
 
-/** Redis reads them again when it is told the same names; a sentinel has no such command and restarts. */
-async function changeCertificates ({ redis, sentinels, ask, tlsDir, healed }: Secure): Promise<void> {
+/** Redis reads them again; a sentinel cannot, ends itself in its turn and is started again. */
+async function changeCertificates ({ pods, sentinels, tlsDir, healed }: Secure): Promise<void> {
   await makeCertificates(tlsDir, 'leaf')
-  for (const pod of redis) {
-    await ask(pod, pod.address(), REDIS_PORT, NEXT, 'CONFIG', 'SET', 'tls-cert-file', `${tlsDir}/tls.crt`, 'tls-key-file', `${tlsDir}/tls.key`)
-  }
-  for (const pod of sentinels) {
-    await pod.terminate()
-    await pod.start()
-    await healed(NEXT)
-  }
+  const waiting = new Set(sentinels)
+  await until('every sentinel has restarted', async () => {
+    for (const pod of pods) await pod.script(`${pod.kind}-ready.sh`)
+    for (const pod of [...waiting].filter((one) => !one.isRunning())) {
+      waiting.delete(pod)
+      await pod.start()
+      await healed(NEXT)
+    }
+    return waiting.size === 0 || undefined
+  })
 }
 
 async function rotate (): Promise<Omit<Result, 'number' | 'name' | 'seed'>> {
-  const lab = await createSecure({ tls: true })
+  const lab = await createSecure({ tls: 'optional', environment: { FORMER_SECONDS: '2', TURN_SECONDS: '2' } })
   const violations: string[] = []
   try {
     await lab.startAll()

@@ -2,10 +2,10 @@ import t from 'tap'
 import { clusterEnv } from '../../src/redis-sentinel/cluster-env.ts'
 import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
 import { sentinelConf } from '../../src/redis-sentinel/sentinel-conf.ts'
-import { tlsCliFlags, tlsConf } from '../../src/redis-sentinel/tls.ts'
+import { tlsCliFlags, tlsConf } from '../../src/redis/tls.ts'
 
 t.test('with TLS nothing is served or dialled in plain text', async (t) => {
-  t.strictSame(tlsConf(6379), [
+  t.strictSame(tlsConf(6379, 'optional'), [
     'port 0',
     'tls-port 6379',
     'tls-replication yes',
@@ -14,11 +14,12 @@ t.test('with TLS nothing is served or dialled in plain text', async (t) => {
     'tls-ca-cert-file /tls/ca.crt',
     'tls-auth-clients optional',
   ])
+  t.equal(tlsConf(6379, 'required').at(-1), 'tls-auth-clients yes')
 })
 
 const texts = {
-  redis: (tls?: boolean) => redisConf({ persistent: true, redisReplicas: 3, port: 6379, ...(tls !== undefined && { tls, tlsDir: '/scratch' }) }),
-  sentinel: (tls?: boolean) => sentinelConf({ port: 26379, ...(tls !== undefined && { tls, tlsDir: '/scratch' }) }),
+  redis: (tls?: boolean) => redisConf({ persistent: true, redisReplicas: 3, port: 6379, ...(tls && { tls: { clientCertificates: 'optional' as const }, tlsDir: '/scratch' }) }),
+  sentinel: (tls?: boolean) => sentinelConf({ port: 26379, ...(tls && { tls: { clientCertificates: 'optional' as const }, tlsDir: '/scratch' }) }),
 }
 
 for (const [name, text] of Object.entries(texts)) {
@@ -34,7 +35,8 @@ for (const [name, text] of Object.entries(texts)) {
 }
 
 t.test('redis-cli gets the same files by flags that cluster.env takes', async (t) => {
-  t.strictSame(tlsCliFlags(), ['--tls', '--cacert', '/tls/ca.crt', '--cert', '/tls/tls.crt', '--key', '/tls/tls.key'])
+  t.strictSame(tlsCliFlags('optional'), ['--tls', '--cacert', '/tls/ca.crt'])
+  t.strictSame(tlsCliFlags('required'), ['--tls', '--cacert', '/tls/ca.crt', '--cert', '/tls/tls.crt', '--key', '/tls/tls.key'])
   const env = clusterEnv({
     masterName: 'mymaster',
     redisPort: 6379,
@@ -45,7 +47,7 @@ t.test('redis-cli gets the same files by flags that cluster.env takes', async (t
     quorum: 2,
     downAfterMilliseconds: 5000,
     failoverTimeout: 10000,
-    redisCliFlags: tlsCliFlags(),
+    redisCliFlags: tlsCliFlags('required'),
   })
   t.match(env, "\nREDIS_CLI_FLAGS='--tls --cacert /tls/ca.crt --cert /tls/tls.crt --key /tls/tls.key'\n")
 })
