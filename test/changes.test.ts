@@ -7,7 +7,7 @@ import { KINDS, type KindName, sync } from '../src/hook/kinds.ts'
 import { CLAIM, KIND_NAMES, NOW, redis, redisSentinel, settled, text } from './fixtures.ts'
 
 const EXPORTER = { enable: true, image: 'exporter:1', port: 9121 }
-const BASE = { ...CLAIM, exporter: EXPORTER }
+const BASE = { ...CLAIM, exporter: EXPORTER, tls: { secretName: 'cert' } }
 /** Every field, and a value that is not the sample's. */
 const CHANGES: Record<string, object> = {
   image: { image: 'redis:9' },
@@ -30,6 +30,8 @@ const CHANGES: Record<string, object> = {
   failoverTimeout: { failoverTimeout: 4321 },
   config: { config: { databases: '32' } },
   auth: { auth: { secretName: 'password' } },
+  'tls.secretName': { tls: { secretName: 'other' } },
+  'tls.clientCertificates': { tls: { secretName: 'cert', clientCertificates: 'required' } },
   pod: { pod: { nodeSelector: { disk: 'fast' } } },
   redisPod: { redisPod: { nodeSelector: { disk: 'fast' } } },
   sentinelPod: { sentinelPod: { priorityClassName: 'high' } },
@@ -40,7 +42,7 @@ const CHANGES: Record<string, object> = {
 }
 
 function fields (shape: Record<string, unknown>): string[] {
-  const nested: Record<string, string[]> = { storage: ['size', 'hostPath', 'storageClassName'], exporter: ['enable', 'image', 'port', 'resources'] }
+  const nested: Record<string, string[]> = { storage: ['size', 'hostPath', 'storageClassName'], exporter: ['enable', 'image', 'port', 'resources'], tls: ['secretName', 'clientCertificates'] }
   return Object.keys(shape).flatMap((name) => nested[name]?.map((inner) => `${name}.${inner}`) ?? [name])
 }
 

@@ -2,13 +2,12 @@
  * One persistent connection to one redis or sentinel process, by pod IP. It reconnects for ever, tells when it opens, closes or
  * is refused, and gives every command a deadline: a command that misses it closes the socket, for a half-open one never recovers.
  */
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 
 const CONNECT_DEADLINE_MS = 1000
 const COMMAND_DEADLINE_MS = 1000
 /** After this, `end()` on a half-open socket has waited long enough for the other side's FIN. */
 const DISCONNECT_DEADLINE_MS = 50
-const USER = 'default'
 const KEEPALIVE_MS = 5000
 /** Beside the deadline of the attempt before it: a former master that is reachable again is noticed within 1.5 s. */
 const SLOWEST_RECONNECT_MS = 500
@@ -16,15 +15,27 @@ const SLOWEST_RECONNECT_MS = 500
 export interface Endpoint {
   readonly host: string
   readonly port: number
-  readonly passwords: Passwords
+  readonly access: Access
 }
 
-/** Of the default user. While it changes some processes accept the one and some the other: they are tried in turn. */
-export interface Passwords {
-  /** The newest first; empty: none is known, or wanted. */
-  readonly known: () => readonly string[]
-  /** A process has refused one, or wants one. */
+/** How the processes of one cluster are reached. */
+export interface Access {
+  /**
+   * Of the default user, the newest first; empty: none is known, or wanted. While it changes some processes accept the one and some the
+   * other: they are tried in turn.
+   */
+  readonly passwords: () => readonly string[]
+  /** Undefined: not by TLS. Empty: by TLS, and not read yet. */
+  readonly certificate: () => Certificate | undefined
+  /** A process has refused what is known, or shown a certificate that is not of that authority. */
   readonly refused: () => void
+}
+
+/** PEM texts. */
+export interface Certificate {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
 }
 
 export interface ConnectionEvents {
@@ -44,20 +55,15 @@ export interface Connection {
   readonly close: () => void
 }
 
-export function openConnection ({ passwords, ...endpoint }: Endpoint, protocol: 2 | 3, events: ConnectionEvents): Connection {
+export function openConnection ({ access, ...endpoint }: Endpoint, protocol: 2 | 3, events: ConnectionEvents): Connection {
   let attempts = 0
   let refusals = 0
   let refused = false
   let open = false
-  const password = () => {
-    const known = passwords.known()
-    return known[refusals % known.length]
-  }
-  const first = password()
+  const settings = () => settingsOf(access, refusals)
   const client = new Redis({
     ...endpoint,
-    // with the user's name it is right also where none is wanted yet
-    ...(first !== undefined && { username: USER, password: first }),
+    ...settings(),
     protocol,
     connectionName: 'sentinel-probe',
     disableClientInfo: true,
@@ -73,8 +79,7 @@ export function openConnection ({ passwords, ...endpoint }: Endpoint, protocol: 
     keepAlive: KEEPALIVE_MS,
     // Not ioredis's own count: that one starts again at each accepted connection, and a full or hung process accepts, too.
     retryStrategy: () => {
-      const next = password()
-      Object.assign(client.options, { username: next === undefined ? undefined : USER, password: next })
+      Object.assign(client.options, { username: undefined, password: undefined }, settings())
       return reconnectDelay(++attempts)
     },
   })
@@ -85,7 +90,7 @@ export function openConnection ({ passwords, ...endpoint }: Endpoint, protocol: 
   })
   function denied (): void {
     refusals += 1
-    passwords.refused()
+    access.refused()
   }
   client.on('close', () => {
     open = false
@@ -113,7 +118,7 @@ async function withDeadline<Reply> (client: Redis, command: (client: Redis) => P
   try {
     return await command(client)
   } catch (error) {
-    if (isDenial(error)) {
+    if (error instanceof Error && isDenial(error)) {
       denied()
       client.disconnect(true)
     }
@@ -122,6 +127,18 @@ async function withDeadline<Reply> (client: Redis, command: (client: Redis) => P
   }
 }
 
-function isDenial (error: unknown): boolean {
-  return error instanceof Error && /^(NOAUTH|WRONGPASS) /.test(error.message)
+function settingsOf ({ passwords, certificate }: Access, refusals: number): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+  const known = passwords()
+  const password = known[refusals % known.length]
+  const tls = certificate()
+  return {
+    // with the user's name it is right also where none is wanted yet
+    ...(password !== undefined && { username: 'default', password }),
+    // the address is a pod's: no name to be verified, but the authority is
+    ...(tls && { tls: { ...tls, checkServerIdentity: () => undefined } }),
+  }
+}
+
+function isDenial (error: NodeJS.ErrnoException): boolean {
+  return /^(NOAUTH|WRONGPASS) /.test(error.message) || /CERT|SSL|UNABLE_TO/.test(error.code ?? '')
 }

@@ -24,8 +24,8 @@ export type EventReason =
   | 'VolumeGrows'
   /** The API server does not let a volume claim grow: its class does not allow it, or it is not bound yet. */
   | 'VolumeNotGrown'
-  /** The Secret that the spec names is not there, or holds no password. */
-  | 'PasswordMissing'
+  /** A Secret that the spec names is not there, or lacks what it is for; what was read before stays in force. */
+  | 'SecretUnusable'
   /** For longer than a failover takes no master could be confirmed. */
   | 'NoMaster'
 
@@ -41,7 +41,7 @@ export type PublishEvent = (subject: Subject, reason: EventReason, message: stri
 
 const COMPONENT = 'sentinel-probe'
 const WARNINGS: readonly EventReason[] = [
-  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'VolumeNotGrown', 'PasswordMissing', 'NoMaster',
+  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'VolumeNotGrown', 'SecretUnusable', 'NoMaster',
 ]
 /** The same thing said again within this time says nothing new. */
 const SILENCE_MS = 60_000

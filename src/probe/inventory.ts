@@ -1,5 +1,6 @@
 /** What the API server says: the RedisSentinels, their pods and the pods' announced addresses, grouped by cluster. */
 import type { Logger } from 'pino'
+import type { z } from 'zod'
 import { VERSION, GROUP, REDIS_SENTINEL } from '../api/group.ts'
 import { RedisSentinelSpec } from '../api/redis-sentinel.ts'
 import { POD_SERVICE_LABEL, ROLE_LABEL, SWITCHOVER_ANNOTATION, type App, type Component } from '../metadata/labels.ts'
@@ -17,8 +18,9 @@ export interface ClusterFacts extends Stored {
   readonly masterName: string
   readonly downAfterMilliseconds: number
   readonly failoverTimeout: number
-  /** The Secret with the password. */
+  /** The Secrets with the password and with the certificate. */
   readonly authSecret: string | undefined
+  readonly tlsSecret: string | undefined
   /** The redis pod that a person wants as master. */
   readonly wanted: string | undefined
 }
@@ -147,7 +149,7 @@ function podClusterKey (pod: PodFacts | undefined): string {
 
 /** Only what the probe reads: an unrelated mistake elsewhere in the spec does not stop it, a mistake here keeps the last good one. */
 const ReadSpec = RedisSentinelSpec.pick({
-  redisReplicas: true, sentinelReplicas: true, masterName: true, downAfterMilliseconds: true, failoverTimeout: true, auth: true,
+  redisReplicas: true, sentinelReplicas: true, masterName: true, downAfterMilliseconds: true, failoverTimeout: true, auth: true, tls: true,
 })
 
 function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFacts | undefined): ClusterFacts | undefined {
@@ -158,9 +160,16 @@ function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFa
   if (!read) return undefined
   const { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout } = read
   const wanted = annotations[SWITCHOVER_ANNOTATION] || undefined
-  const authSecret = spec.success ? spec.data.auth?.secretName : before?.authSecret
-  const facts = { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout, authSecret, wanted }
+  const secrets = secretsOf(spec.data, before)
+  const facts = { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout, ...secrets, wanted }
   return { namespace, name, uid, resourceVersion, ...facts }
+}
+
+type Secrets = Pick<ClusterFacts, 'authSecret' | 'tlsSecret'>
+
+function secretsOf (spec: z.infer<typeof ReadSpec> | undefined, before: Secrets | undefined): Secrets {
+  if (spec) return { authSecret: spec.auth?.secretName, tlsSecret: spec.tls?.secretName }
+  return { authSecret: before?.authSecret, tlsSecret: before?.tlsSecret }
 }
 
 interface PodObject extends KubeObject {

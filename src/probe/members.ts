@@ -41,7 +41,7 @@ export function createMembers ({ now, secret, onChange }: MembersOptions): Membe
 
   function follow ({ facts, pods }: ClusterView): void {
     secret.keep(facts)
-    const common = { passwords: secret, now, onChange: changed }
+    const common = { access: secret, now, onChange: changed }
     const wanted = (component: PodFacts['component']) => facts ? pods.filter((pod) => pod.component === component) : []
     keep(redis, wanted('redis'), (host) => openRedisLink({ host, port: REDIS_PORT, ...common }))
     for (const pod of pods) if (pod.presence === 'Gone') redis.get(linkKey(pod))?.retire()

@@ -1,7 +1,10 @@
-/** The password of one cluster, from the Secret that its RedisSentinel names: read when it is needed, and never logged or published. */
+/**
+ * The password and the certificate of one cluster, from the Secrets that its RedisSentinel names: read when they are needed, and never
+ * logged or published.
+ */
 import type { Logger } from 'pino'
 import type { ApiClient } from './api-client.ts'
-import type { Passwords } from './connection.ts'
+import type { Access, Certificate } from './connection.ts'
 import type { PublishEvent, Subject } from './events.ts'
 
 export interface SecretOptions {
@@ -12,12 +15,17 @@ export interface SecretOptions {
   readonly onChange: () => void
 }
 
-export interface Secret extends Passwords {
-  /** Reads it again when that is due. */
+export interface Secret extends Access {
+  /** Reads them again when that is due. */
   readonly keep: (cluster: Named | undefined) => void
 }
 
-type Named = Subject & { readonly authSecret: string | undefined }
+type Named = Subject & { readonly authSecret: string | undefined, readonly tlsSecret: string | undefined }
+
+interface Known {
+  readonly passwords: readonly string[]
+  readonly certificate: Certificate | undefined
+}
 
 const DEADLINE_MS = 5000
 const REFRESH_MS = 300_000
@@ -28,49 +36,70 @@ const REFUSED_MS = 1000
 const MOST = 3
 
 export function createSecret ({ api, log, now, publishEvent, onChange }: SecretOptions): Secret {
-  let known: readonly string[] = []
+  let known: Known = { passwords: [], certificate: undefined }
   let dueAt = -Infinity
   let readAt = -Infinity
   let reading = false
 
-  async function read ({ namespace, name, uid }: Named, secret: string): Promise<void> {
+  async function read (cluster: Named): Promise<void> {
     readAt = now()
-    const path = `/api/v1/namespaces/${namespace}/secrets/${secret}`
+    const results = await Promise.all([
+      readOne(cluster, cluster.authSecret, (data) => {
+        const passwords = [...new Set([...passwordsOf(data), ...known.passwords])].slice(0, MOST)
+        change({ ...known, passwords })
+      }),
+      readOne(cluster, cluster.tlsSecret, (data) => change({ ...known, certificate: certificateOf(data) })),
+    ])
+    dueAt = now() + (results.every(Boolean) ? REFRESH_MS : RETRY_MS)
+  }
+
+  async function readOne ({ namespace, name, uid }: Named, secret: string | undefined, use: (data: Data) => void): Promise<boolean> {
+    if (secret === undefined) return true
     try {
-      const found = passwordsOf(await api.request<SecretObject>('GET', path, { deadlineMs: DEADLINE_MS }))
-      const next = [...new Set([...found, ...known])].slice(0, MOST)
-      const isNew = next.join('\n') !== known.join('\n')
-      known = next
-      dueAt = now() + REFRESH_MS
-      if (isNew) onChange()
+      const { data = {} } = await api.request<{ data?: Data }>('GET', `/api/v1/namespaces/${namespace}/secrets/${secret}`, { deadlineMs: DEADLINE_MS })
+      use(data)
+      return true
     } catch (err) {
-      dueAt = now() + RETRY_MS
-      log.warn({ err, namespace, name, secret }, 'password not read')
-      const consequence = known.length > 0 ? 'the last one stays in force' : 'without it no master can be followed'
-      publishEvent({ namespace, name, uid }, 'PasswordMissing', `Secret ${secret}: ${err instanceof Error ? err.message : String(err)}; ${consequence}`)
+      log.warn({ err, namespace, name, secret }, 'secret not usable')
+      publishEvent({ namespace, name, uid }, 'SecretUnusable', `Secret ${secret}: ${err instanceof Error ? err.message : String(err)}`)
+      return false
     }
   }
 
+  function change (next: Known): void {
+    const isNew = JSON.stringify(next) !== JSON.stringify(known)
+    known = next
+    if (isNew) onChange()
+  }
+
   return {
-    known: () => known,
+    passwords: () => known.passwords,
+    certificate: () => known.certificate,
     refused: () => { dueAt = Math.min(dueAt, readAt + REFUSED_MS) },
     keep: (cluster) => {
-      if (cluster?.authSecret === undefined || reading || now() < dueAt) return
+      if (!cluster || (cluster.authSecret ?? cluster.tlsSecret) === undefined || reading || now() < dueAt) return
+      if (cluster.tlsSecret !== undefined) known = { ...known, certificate: known.certificate ?? {} }
       reading = true
-      read(cluster, cluster.authSecret).finally(() => { reading = false }).catch((err: unknown) => log.error({ err }, 'password lost'))
+      read(cluster).finally(() => { reading = false }).catch((err: unknown) => log.error({ err }, 'secret lost'))
     },
   }
 }
 
-interface SecretObject {
-  readonly data?: Readonly<Record<string, string>>
+type Data = Readonly<Record<string, string>>
+
+function text (data: Data, key: string): string {
+  return Buffer.from(data[key] ?? '', 'base64').toString('utf8')
 }
 
 /** As passwords.sh reads them: one line each. */
-function passwordsOf ({ data = {} }: SecretObject): string[] {
-  const line = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString('utf8').replace(/\n$/, '')
-  const password = line('password')
+function passwordsOf (data: Data): string[] {
+  const [password = '', previous = ''] = ['password', 'previous-password'].map((key) => text(data, key).replace(/\n$/, ''))
   if (password === '' || password.includes('\n')) throw new Error('key password is not one line with a password')
-  const previous = line('previous-password')
   return previous === '' ? [password] : [password, previous]
+}
+
+function certificateOf (data: Data): Certificate {
+  const missing = ['ca.crt', 'tls.crt', 'tls.key'].find((key) => text(data, key) === '')
+  if (missing !== undefined) throw new Error(`key ${missing} is missing or empty`)
+  return { ca: text(data, 'ca.crt'), cert: text(data, 'tls.crt'), key: text(data, 'tls.key') }
 }

@@ -37,7 +37,7 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
     ...podServices(parent, observed, 'sentinel', spec.sentinelReplicas),
     podDisruptionBudget(parent, 'redis'),
     podDisruptionBudget(parent, 'sentinel'),
-    ...secretAccess(parent, spec.auth),
+    ...secretAccess(parent, spec),
   ]), ...startable(statefulSets, configs.length === 2, members !== undefined, observed)]
   const absent = missing([...children, ...statefulSets], observed)
   const otherwise = differing(children, observed)

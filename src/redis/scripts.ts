@@ -107,6 +107,7 @@ export const SCRIPTS = {
     "# let the kubelet restart all pods at once.",
     "is_alive() {",
     "  unset REDISCLI_AUTH",
+    "  REDIS_CLI_FLAGS=${REDIS_CLI_FLAGS% --user default}",
     "  blindly local_cli \"$1\" PING",
     "}",
     "",

@@ -31,7 +31,7 @@ t.test('without its Secret nothing starts, and the condition and the readiness s
   await apply(redis(NAMESPACE, 'one', { ...AUTH, exporter: { enable: true } }), redisSentinel(NAMESPACE, 'born', AUTH))
   const events = () => inNamespace('get', 'events', '-o', 'jsonpath={.items[*].message}')
   t.ok(await eventually('readiness says why', events, (text) => /waiting: \/auth\/password is not one line with a password/.test(text)))
-  t.ok(await eventually('and so does the probe', events, (text) => /Secret cache-password: .*not found; without it no master can be followed/.test(text)))
+  t.ok(await eventually('and so does the probe', events, (text) => /Secret cache-password: .*not found/.test(text)))
   t.match(await condition('redis/one', 'Ready'), /^PodsNotReady/)
   await secret({ password: FIRST })
   await ready(NAMESPACE, 'redis/one')

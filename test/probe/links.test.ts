@@ -1,18 +1,21 @@
 /** Links to real processes: what they learn, how fast they give up, what they change. */
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import t from 'tap'
 import { openRedisLink, type RedisLink } from '../../src/probe/redis-link.ts'
 import { openSentinelLink } from '../../src/probe/sentinel-link.ts'
+import { makeCertificates } from '../lab/secure.ts'
 import { redisPod, sentinelPod, startLab, until } from './lab.ts'
 
 const now = () => performance.now()
-const NO_PASSWORD = { known: () => [], refused: () => {} }
+const OPEN = { passwords: () => [], certificate: () => undefined, refused: () => {} }
 
 await t.test('a link follows its process through life, hanging, death and the next process', async (t) => {
   const lab = await startLab()
   t.teardown(lab.stop)
   const open = (n: number, onChange = () => {}): RedisLink => {
-    const link = openRedisLink({ host: lab.address(redisPod(n)), port: 6379, passwords: NO_PASSWORD, now, onChange })
+    const link = openRedisLink({ host: lab.address(redisPod(n)), port: 6379, access: OPEN, now, onChange })
     t.teardown(link.close)
     return link
   }
@@ -73,7 +76,7 @@ await t.test('a sentinel is asked and wakes on one and the same connection', asy
   lab.startSentinels()
   let wakes = 0
   const link = openSentinelLink({
-    host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', passwords: NO_PASSWORD, now, onChange: () => { wakes += 1 },
+    host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', access: OPEN, now, onChange: () => { wakes += 1 },
   })
   t.teardown(link.close)
   await until('it names the master', async () => { await link.ask(); return link.answer()?.named === lab.address(redisPod(0)) })
@@ -94,7 +97,7 @@ await t.test('a server that accepts and says nothing is no redis', async (t) => 
   t.teardown(() => server.close())
   await until('it listens', () => server.listening)
   const { port } = server.address() as { port: number }
-  const link = openRedisLink({ host: '127.0.0.1', port, passwords: NO_PASSWORD, now, onChange: () => {} })
+  const link = openRedisLink({ host: '127.0.0.1', port, access: OPEN, now, onChange: () => {} })
   t.teardown(link.close)
   await link.ask()
   t.equal(link.state().process.kind, 'unknown')
@@ -107,7 +110,7 @@ await t.test('passwords are tried in turn, also where none is wanted yet; a refu
   lab.startSentinels()
   let known: string[] = ['wrong', 'right']
   let refusals = 0
-  const common = { passwords: { known: () => known, refused: () => { refusals += 1 } }, now, onChange: () => {} }
+  const common = { access: { passwords: () => known, certificate: () => undefined, refused: () => { refusals += 1 } }, now, onChange: () => {} }
   const redis = openRedisLink({ host: lab.address(redisPod(0)), port: 6379, ...common })
   const sentinel = openSentinelLink({ host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', ...common })
   t.teardown(() => { redis.close(); sentinel.close() })
@@ -138,4 +141,32 @@ await t.test('passwords are tried in turn, also where none is wanted yet; a refu
   t.equal(redis.state().process.kind, 'unknown')
   known = ['right']
   await until('and goes on with it', answers)
+})
+
+await t.test('by TLS a process of another authority is not believed, and one that wants a certificate gets it', async (t) => {
+  const lab = await startLab({ sentinels: 0, replicas: 1 })
+  t.teardown(lab.stop)
+  const [ours, theirs] = [t.testdir({ ours: {}, theirs: {} })].flatMap((folder) => [join(folder, 'ours'), join(folder, 'theirs')])
+  const pem = async (folder = '') => {
+    await makeCertificates(folder)
+    const [ca, cert, key] = await Promise.all(['ca.crt', 'tls.crt', 'tls.key'].map((file) => readFile(join(folder, file), 'utf8')))
+    return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' }
+  }
+  const certificates = [await pem(ours), await pem(theirs)]
+  lab.startRedis(0, undefined, [
+    '--port', '0', '--tls-port', '6379', '--tls-cert-file', join(ours ?? '', 'tls.crt'), '--tls-key-file', join(ours ?? '', 'tls.key'), '--tls-ca-cert-file', join(ours ?? '', 'ca.crt'),
+  ])
+  let certificate: object = {}
+  let refusals = 0
+  const link = openRedisLink({
+    host: lab.address(redisPod(0)), port: 6379, access: { passwords: () => [], certificate: () => certificate, refused: () => { refusals += 1 } }, now, onChange: () => {},
+  })
+  t.teardown(link.close)
+  await until('without an authority it is refused', () => refusals > 1)
+  certificate = certificates[1] ?? {}
+  const before = refusals
+  await until('with another one it is, too', () => refusals > before + 1)
+  t.equal(link.state().process.kind, 'unknown')
+  certificate = certificates[0] ?? {}
+  await until('with the right one it answers', async () => { await link.ask(); return link.state().process.kind === 'master' })
 })

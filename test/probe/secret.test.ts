@@ -7,7 +7,7 @@ import { createFakeApiServer } from './fake-api-server.ts'
 import { until } from './lab.ts'
 
 const SECRETS = '/api/v1/secrets'
-const CLUSTER = { namespace: 'ns', name: 'cache', uid: 'uid', authSecret: 'cache-password' }
+const CLUSTER = { namespace: 'ns', name: 'cache', uid: 'uid', authSecret: 'cache-password', tlsSecret: undefined }
 type Tap = Pick<typeof t, 'teardown'>
 
 async function start (t: Tap) {
@@ -37,27 +37,27 @@ await t.test('it is read at first, and a second after a refusal; the former pass
   put({ password: 'öne \n' })
   secret.keep(undefined)
   secret.keep({ ...CLUSTER, authSecret: undefined })
-  t.strictSame(secret.known(), [], 'nobody has named one')
+  t.strictSame(secret.passwords(), [], 'nobody has named one')
   secret.keep(CLUSTER)
   await until('it is read', () => changes() === 1)
-  t.strictSame(secret.known(), ['öne '])
+  t.strictSame(secret.passwords(), ['öne '])
   put({ password: 'two' })
   secret.keep(CLUSTER)
   secret.refused()
   clock.ahead += 1001
   secret.keep(CLUSTER)
   await until('it is read again', () => changes() === 2)
-  t.strictSame(secret.known(), ['two', 'öne '])
+  t.strictSame(secret.passwords(), ['two', 'öne '])
   put({ password: 'three', 'previous-password': 'two' })
   clock.ahead += 300_001
   secret.keep(CLUSTER)
   await until('and after five minutes', () => changes() === 3)
-  t.strictSame(secret.known(), ['three', 'two', 'öne '])
+  t.strictSame(secret.passwords(), ['three', 'two', 'öne '])
   put({ password: 'four' })
   clock.ahead += 300_001
   secret.keep(CLUSTER)
   await until('three of them are kept', () => changes() === 4)
-  t.strictSame(secret.known(), ['four', 'three', 'two'])
+  t.strictSame(secret.passwords(), ['four', 'three', 'two'])
   t.strictSame(logged, [], 'nothing is logged')
 })
 
@@ -71,8 +71,8 @@ for (const [what, data] of [['empty', { password: '' }], ['of two lines', { pass
     clock.ahead += 300_001
     secret.keep(CLUSTER)
     await until('it is said', () => events.length === 1)
-    t.match(events[0], /^PasswordMissing Secret cache-password: key password is not one line with a password; the last one stays in force$/)
-    t.strictSame(secret.known(), ['one'])
+    t.match(events[0], /^SecretUnusable Secret cache-password: key password is not one line with a password$/)
+    t.strictSame(secret.passwords(), ['one'])
     t.equal(logged.length, 1)
     put({ password: 'two' })
     clock.ahead += 5001
@@ -86,9 +86,26 @@ await t.test('a Secret that does not exist is said as well, and found when it co
   put({})
   secret.keep({ ...CLUSTER, authSecret: 'another' })
   await until('it is said', () => events.length === 1)
-  t.match(events[0], /^PasswordMissing Secret another: .*; without it no master can be followed$/)
+  t.match(events[0], /^SecretUnusable Secret another: ./)
   put({ password: 'one' })
   clock.ahead += 5001
   secret.keep(CLUSTER)
   await until('it is there', () => changes() === 1)
+})
+
+await t.test('a certificate is known to be wanted before it is read, and whole or not at all', async (t) => {
+  const { secret, clock, put, events, changes } = await start(t)
+  const cluster = { ...CLUSTER, authSecret: undefined, tlsSecret: CLUSTER.authSecret }
+  put({ 'tls.crt': 'cert', 'tls.key': 'key' })
+  t.equal(secret.certificate(), undefined)
+  secret.keep(cluster)
+  t.strictSame(secret.certificate(), {}, 'nothing is ever asked in plain text')
+  await until('what is missing is said', () => events.length === 1)
+  t.match(events[0], /key ca\.crt is missing or empty/)
+  put({ 'tls.crt': 'cert', 'tls.key': 'key', 'ca.crt': 'ca' })
+  clock.ahead += 5001
+  secret.keep(cluster)
+  await until('it is read', () => changes() === 1)
+  t.strictSame(secret.certificate(), { ca: 'ca', cert: 'cert', key: 'key' })
+  t.strictSame(secret.passwords(), [])
 })

@@ -4,7 +4,7 @@ import { secretAccess } from '../../src/redis-sentinel/secret-access.ts'
 import { redisSentinel, text } from '../fixtures.ts'
 
 t.test('the probe may get the one Secret that is named, in its namespace, and nothing else', async (t) => {
-  const [role, binding] = secretAccess(redisSentinel(), { secretName: 'password' })
+  const [role, binding] = secretAccess(redisSentinel(), { auth: { secretName: 'password' } })
   t.match(role, {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'Role',
@@ -22,5 +22,14 @@ t.test('that is the service account of manifests/probe, which has no right on Se
 })
 
 t.test('without a password there is nothing to read', async (t) => {
-  t.strictSame(secretAccess(redisSentinel(), undefined), [])
+  t.strictSame(secretAccess(redisSentinel(), {}), [])
+})
+
+t.test('the certificate\'s Secret as well, once each', async (t) => {
+  const names = (auth: string, tls: string) => {
+    const [role] = secretAccess(redisSentinel(), { auth: { secretName: auth }, tls: { secretName: tls, clientCertificates: 'optional' } })
+    return role && 'rules' in role && role.rules?.[0]?.resourceNames
+  }
+  t.strictSame(names('b', 'a'), ['a', 'b'])
+  t.strictSame(names('both', 'both'), ['both'])
 })

@@ -136,3 +136,20 @@ t.test('a password is mounted from the Secret that is named, and no value of it 
   }
   t.strictSame(both({ ...CLAIM, auth: { secretName: 'x' } })[0].spec?.template.spec?.initContainers, [], 'without an exporter there is nobody to have one')
 })
+
+t.test('TLS is mounted everywhere, and the exporter speaks it within its pod', async (t) => {
+  const fields = { ...CLAIM, ...EXPORTER, auth: { secretName: 'a' }, tls: { secretName: 'cache-tls' } }
+  const [redis, sentinel] = both(fields).map(({ spec }) => spec?.template.spec)
+  for (const spec of [redis, sentinel]) {
+    t.match(spec?.volumes?.find(({ name }) => name === 'tls'), { secret: { secretName: 'cache-tls', defaultMode: 0o440, optional: undefined } })
+    t.ok(spec?.containers[0]?.volumeMounts?.some(({ mountPath, readOnly }) => mountPath === '/tls' && readOnly))
+    checkSecurity(t, spec ?? { containers: [] })
+  }
+  const exporter = redis?.containers[1]
+  t.match(exporter?.env?.find(({ name }) => name === 'REDIS_ADDR'), { value: 'rediss://127.0.0.1:6379' })
+  t.match(redis?.initContainers?.[0]?.command?.[2], /"rediss:\/\/127\.0\.0\.1:6379"/, 'its password is for the same address')
+  t.strictSame(exporter?.volumeMounts?.map(({ mountPath }) => mountPath), ['/exporter', '/tls'])
+  const [redisConfig, sentinelConfig] = configs(fields)
+  t.match(redisConfig?.data, { 'redis.conf': /^port 0\ntls-port 6379\n/, 'cluster.env': /REDIS_CLI_FLAGS='--tls --cacert \/tls\/ca\.crt'/ })
+  t.match(sentinelConfig?.data, { 'sentinel.conf': /^port 0\ntls-port 26379\n/ })
+})
