@@ -8,6 +8,8 @@ IMAGE ?= redis-operator:0.1.0
 UNIT := test/*.test.ts test/{api,bench,crd,embedded,hook,metadata,operator,probe,redis,redis-sentinel}/*.test.ts
 LAB := test/lab/*.test.ts
 CLUSTER := test/cluster/*.test.ts
+# Where local/packages puts promtool.
+LOCAL_BIN := $(or $(REDIS_OPERATOR_LOCAL),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/redis-operator-local)/bin
 # A network namespace without any other network; needs root. Everything in it goes with the last process.
 OWN_NETWORK := unshare --net sh -c 'ip link set lo up && LAB_NETWORK=own exec "$$@"' sh
 
@@ -59,7 +61,7 @@ dist/probe/main.js: $(shell find src -name '*.ts') tsconfig.build.json node_modu
 
 .PHONY: unit
 unit: node_modules/.ready ## unit and contract tests, with coverage
-	@npx tap $(UNIT)
+	@PATH="$$PATH:$(LOCAL_BIN)" npx tap $(UNIT)
 
 .PHONY: lab
 lab: dist/probe/main.js ## the pods' scripts against real redis-server and redis-sentinel processes

@@ -32,6 +32,11 @@ const CHANGES: Record<string, object> = {
   auth: { auth: { secretName: 'password' } },
   'tls.secretName': { tls: { secretName: 'other' } },
   'tls.clientCertificates': { tls: { secretName: 'cert', clientCertificates: 'required' } },
+  paused: { paused: true },
+  networkPolicy: { networkPolicy: { clients: [{ podSelector: {} }] } },
+  sentinelConfig: { sentinelConfig: { loglevel: 'verbose' } },
+  'storage.accessModes': { storage: { size: '1Gi', accessModes: ['ReadWriteOncePod'] } },
+  'storage.retention': { storage: { size: '1Gi', retention: { whenDeleted: 'Delete', whenScaled: 'Retain' } } },
   pod: { pod: { nodeSelector: { disk: 'fast' } } },
   redisPod: { redisPod: { nodeSelector: { disk: 'fast' } } },
   sentinelPod: { sentinelPod: { priorityClassName: 'high' } },
@@ -42,7 +47,7 @@ const CHANGES: Record<string, object> = {
 }
 
 function fields (shape: Record<string, unknown>): string[] {
-  const nested: Record<string, string[]> = { storage: ['size', 'hostPath', 'storageClassName'], exporter: ['enable', 'image', 'port', 'resources'], tls: ['secretName', 'clientCertificates'] }
+  const nested: Record<string, string[]> = { storage: ['size', 'hostPath', 'storageClassName', 'accessModes', 'retention'], exporter: ['enable', 'image', 'port', 'resources'], tls: ['secretName', 'clientCertificates'] }
   return Object.keys(shape).flatMap((name) => nested[name]?.map((inner) => `${name}.${inner}`) ?? [name])
 }
 

@@ -62,6 +62,19 @@ t.test('the schema takes the default values, and no value that is not among them
   for (const name of Object.keys(values)) t.notOk(validate({ ...values, [name]: null }), `${name} is needed`)
 })
 
+t.test('the default values are those of the manifests', async (t) => {
+  const { image, logLevel, imagePullSecrets, ...values } = parse(text(`${CHART}/values.yaml`)) as Record<string, object>
+  t.strictSame(imagePullSecrets, [])
+  for (const [folder, key] of [['operator', 'webhook'], ['probe', 'probe']] as const) {
+    const { spec } = parse(text(`manifests/${folder}/deployment.yaml`)) as Deployment
+    const [container] = spec?.template.spec?.containers ?? []
+    const variable = (name: string) => container?.env?.find((one) => one.name === name)?.value
+    t.strictSame({ ...image, tag: container?.image?.split(':')[1] }, { repository: container?.image?.split(':')[0], tag: parse(text(`${CHART}/Chart.yaml`)).appVersion, pullPolicy: container?.imagePullPolicy })
+    t.equal(logLevel, variable('LOG_LEVEL'))
+    t.strictSame(values[key], { replicas: spec?.replicas, resources: container?.resources, ...(key === 'probe' && { watchNamespace: variable('WATCH_NAMESPACE') }) })
+  }
+})
+
 t.test('helm lint finds nothing', { skip: noHelm }, async (t) => {
   const { stdout, failed } = await run('helm', ['lint', '--strict', ...KUBERNETES, '--namespace', 'redis-operator', CHART])
   t.notOk(failed, stdout)

@@ -62,7 +62,7 @@ export function customizeRequest (name: KindName, parent: object = resource(name
   return { controller: controller(name), parent }
 }
 
-export const NOTHING: Observed = { configMaps: [], services: [], statefulSets: [], podDisruptionBudgets: [], roles: [], roleBindings: [], pods: [], volumeClaims: [] }
+export const NOTHING: Observed = { configMaps: [], services: [], statefulSets: [], podDisruptionBudgets: [], networkPolicies: [], roles: [], roleBindings: [], pods: [], volumeClaims: [] }
 
 /** What is observed once `children` exist, each Service with an address and each object with a UID, and `pods`. */
 export function observedOf (children: readonly Child[], pods: readonly Pod[] = []): Observed {

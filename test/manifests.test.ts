@@ -25,7 +25,7 @@ interface CompositeController {
 
 const read = <T>(path: string) => parse(text(path)) as T
 const deployments = { operator: read<Deployment>('manifests/operator/deployment.yaml'), probe: read<Deployment>('manifests/probe/deployment.yaml') }
-const PLURALS: Record<string, string> = { ConfigMap: 'configmaps', Service: 'services', StatefulSet: 'statefulsets', PodDisruptionBudget: 'poddisruptionbudgets', Role: 'roles', RoleBinding: 'rolebindings' }
+const PLURALS: Record<string, string> = { ConfigMap: 'configmaps', Service: 'services', StatefulSet: 'statefulsets', PodDisruptionBudget: 'poddisruptionbudgets', NetworkPolicy: 'networkpolicies', Role: 'roles', RoleBinding: 'rolebindings' }
 
 t.test('the samples are valid, and have the group, version and kind of the CRDs', async (t) => {
   const sample = (name: string) => read<{ apiVersion: string, kind: string, spec: object }>(`manifests/samples/${name}.yaml`)
@@ -45,7 +45,7 @@ for (const name of KIND_NAMES) {
   })
 
   t.test(`${name}: what sync may answer is declared, and updated in place`, async (t) => {
-    const full = name === 'redis' ? redis() : redisSentinel({ exporter: { enable: true }, auth: { secretName: 'password' } })
+    const full = name === 'redis' ? redis() : redisSentinel({ exporter: { enable: true }, auth: { secretName: 'password' }, networkPolicy: {} })
     const answered = new Set(settled(name, full).response.children.map((child) => `${child.apiVersion} ${PLURALS[child.kind ?? '']}`))
     const declared = spec.childResources.map((child) => `${child.apiVersion} ${child.resource}`)
     for (const one of answered) t.ok(declared.includes(one), one)

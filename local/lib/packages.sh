@@ -32,3 +32,22 @@ install_packages() {
     apt-get -q install -y --no-install-recommends $missing
   [ -z "$made" ] || rm -f "$policy"
 }
+
+# The alerts' tests need promtool. Its package would bring a service on port 9090 and a web page's libraries: only the program is taken.
+install_promtool() {
+  ! command -v promtool >/dev/null || return 0
+  say "promtool ..."
+  mkdir -p "$BIN" "$LOG"
+  unpack_promtool > "$LOG/promtool.log" 2>&1 || say "no promtool, so the alerts are not tested; the log: $LOG/promtool.log"
+}
+
+unpack_promtool() {
+  local dir
+  dir=$(mktemp -d "$HOME_DIR/promtool.XXXXXX") || return
+  ( cd "$dir" && { apt-get -q download prometheus || { apt-get -q update && apt-get -q download prometheus; }; } ) &&
+    dpkg-deb --fsys-tarfile "$dir"/prometheus_*.deb | tar -x -C "$dir" ./usr/bin/promtool &&
+    mv -f "$dir/usr/bin/promtool" "$BIN/promtool"
+  set -- $?
+  rm -rf "$dir"
+  return "$1"
+}

@@ -5,6 +5,9 @@ export const Config = z.record(z.string(), z.string().max(1024)).optional().desc
   'Directives of redis.conf, such as maxmemory: 1gb. Those on which replication, failover and persistence rest cannot be set.')
 export type Config = z.infer<typeof Config>
 
+export const SentinelConfig = z.record(z.string(), z.string().max(1024)).optional().describe(
+  'Directives of sentinel.conf, such as loglevel: verbose. Those on which failover rests cannot be set.')
+
 /** With what would break if a user set it, in groups. */
 const OWNED = new Set([
   // where it is and who it is
@@ -22,11 +25,11 @@ const OWNED = new Set([
 ])
 
 /** What is wrong with it, as sentences. */
-export function configProblems (config: Config): string[] {
+export function configProblems (config: Config, field: 'config' | 'sentinelConfig' = 'config'): string[] {
   return Object.entries(config ?? {}).flatMap(([name, value]) => {
-    if (!/^[a-z][a-z0-9-]*$/.test(name)) return [`config: ${JSON.stringify(name)} is no directive of redis.conf.`]
-    if (OWNED.has(name) || name.startsWith('tls-')) return [`config: ${name} is the operator's own.`]
-    return /^[^\r\n\0]+$/.test(value) ? [] : [`config: the value of ${name} must be one line that is not empty.`]
+    if (!/^[a-z][a-z0-9-]*$/.test(name)) return [`${field}: ${JSON.stringify(name)} is no directive.`]
+    if (OWNED.has(name) || name.startsWith('tls-') || name === 'sentinel') return [`${field}: ${name} is the operator's own.`]
+    return /^[^\r\n\0]+$/.test(value) ? [] : [`${field}: the value of ${name} must be one line that is not empty.`]
   })
 }
 

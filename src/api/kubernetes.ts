@@ -24,12 +24,20 @@ export const Image = z.string().min(1).max(512).regex(/^\S+$/, 'must not contain
 /** A port that is open on every node; the range is kube-apiserver's default. */
 export const NodePort = z.int().min(30000).max(32767)
 
+const Retention = z.enum(['Retain', 'Delete']).default('Retain')
+
 export const Storage = z.object({
   size: Quantity.default('1Gi').describe('Size of each volume claim. It may grow, never shrink.'),
   hostPath: z.string().min(2).max(1024).regex(/^\/[^:]*$/, 'must be an absolute path').optional().describe(
     'Folder on the node that holds the data, in a subfolder <namespace>/<pod>. Without it each pod gets a volume claim. ' +
     'A pod that moves to another node starts empty there and is filled by its master.'),
   storageClassName: z.string().min(1).max(253).optional().describe('Storage class of the volume claims; the cluster\'s default if left out.'),
+  accessModes: z.array(z.enum(['ReadWriteOnce', 'ReadWriteOncePod', 'ReadWriteMany'])).min(1).max(3).optional()
+    .describe('Access modes of the volume claims; ReadWriteOnce if left out.'),
+  retention: z.object({
+    whenDeleted: Retention.describe('Of the claims when the CR is deleted.'),
+    whenScaled: Retention.describe('Of the claims of pods that are scaled away.'),
+  }).optional().describe('What happens to volume claims that no pod needs. They are kept if left out.'),
 }).describe('Where the data is kept.')
 export type Storage = z.infer<typeof Storage>
 
@@ -96,6 +104,7 @@ export const STORAGE_RULES: readonly CelRule[] = [
   { rule: '!has(self.hostPath) || !has(self.storageClassName)', message: 'hostPath and storageClassName exclude each other' },
   { rule: 'has(self.hostPath) == has(oldSelf.hostPath) && (!has(self.hostPath) || self.hostPath == oldSelf.hostPath)', message: 'hostPath cannot be changed: the data would stay behind' },
   { rule: 'has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)', message: 'storageClassName cannot be changed' },
+  { rule: 'has(self.accessModes) == has(oldSelf.accessModes) && (!has(self.accessModes) || self.accessModes == oldSelf.accessModes)', message: 'accessModes cannot be changed' },
   { rule: 'quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0', message: 'size cannot shrink' },
   { rule: "!has(self.hostPath) || !self.hostPath.contains('..')", message: 'hostPath must not contain ".."' },
 ]

@@ -1,8 +1,10 @@
 /** The RedisSentinel kind: a master, its replicas and the sentinels that watch them. */
 import { z } from 'zod'
 import { Auth, AUTH_RULES } from './auth.ts'
-import { Config, configProblems } from './config.ts'
+import { Config, configProblems, SentinelConfig } from './config.ts'
 import { type CelRule, commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
+import { NetworkPolicySettings } from './network-policy.ts'
+import { Paused } from './paused.ts'
 import { PodSettings, podProblems, serviceProblems, ServiceSettings } from './pod.ts'
 import { Tls, TLS_RULES } from './tls.ts'
 
@@ -24,9 +26,12 @@ export const RedisSentinelSpec = z.object({
   sentinelNodePort: NodePort.optional().describe('Port on every node that leads to the sentinels.'),
   storage: Storage.prefault({ size: '1Gi' }).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
   exporter: Exporter.optional(),
+  paused: Paused,
   auth: Auth.optional(),
   tls: Tls.optional(),
+  networkPolicy: NetworkPolicySettings.optional(),
   config: Config,
+  sentinelConfig: SentinelConfig,
   redisPod: PodSettings.optional(),
   sentinelPod: PodSettings.optional(),
   masterService: ServiceSettings.optional(),
@@ -52,6 +57,7 @@ export function redisSentinelProblems (spec: RedisSentinelSpec): string[] {
     ...(quorum !== undefined && quorum > sentinelReplicas ? [`quorum ${quorum} is more than the ${sentinelReplicas} sentinels: no failover could ever be agreed on.`] : []),
     ...(sentinelReplicas % 2 === 0 ? ['sentinelReplicas must be 3, 5 or 7.'] : []),
     ...configProblems(spec.config),
+    ...configProblems(spec.sentinelConfig, 'sentinelConfig'),
     ...podProblems('redisPod', spec.redisPod),
     ...podProblems('sentinelPod', spec.sentinelPod),
     ...serviceProblems('masterService', spec.masterService, spec.masterNodePort),

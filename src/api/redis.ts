@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { Auth, AUTH_RULES } from './auth.ts'
 import { Config, configProblems } from './config.ts'
 import { commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
+import { NetworkPolicySettings } from './network-policy.ts'
+import { Paused } from './paused.ts'
 import { PodSettings, podProblems, serviceProblems, ServiceSettings } from './pod.ts'
 import { Tls, TLS_RULES } from './tls.ts'
 
@@ -11,8 +13,10 @@ export const RedisSpec = z.object({
   nodePort: NodePort.optional().describe('Port on every node that leads to Redis. Without it the Service is reachable inside the cluster only.'),
   storage: Storage.prefault({ size: '1Gi' }).meta({ 'x-kubernetes-validations': STORAGE_RULES }),
   exporter: Exporter.optional(),
+  paused: Paused,
   auth: Auth.optional(),
   tls: Tls.optional(),
+  networkPolicy: NetworkPolicySettings.optional(),
   config: Config,
   pod: PodSettings.optional(),
   service: ServiceSettings.optional(),

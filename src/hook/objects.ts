@@ -69,7 +69,12 @@ const Pod = KubernetesObject.extend({
 const group = <O extends z.ZodType>(object: O) => z.record(z.string(), object).optional()
 
 export const CHILD_GROUPS: readonly string[] = [
-  'ConfigMap.v1', 'PodDisruptionBudget.policy/v1', 'Role.rbac.authorization.k8s.io/v1', 'RoleBinding.rbac.authorization.k8s.io/v1', 'Service.v1',
+  'ConfigMap.v1',
+  'NetworkPolicy.networking.k8s.io/v1',
+  'PodDisruptionBudget.policy/v1',
+  'Role.rbac.authorization.k8s.io/v1',
+  'RoleBinding.rbac.authorization.k8s.io/v1',
+  'Service.v1',
   'StatefulSet.apps/v1',
 ]
 

@@ -4,6 +4,7 @@
  */
 import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { ConfigMap, PersistentVolumeClaim, Pod, Service } from 'kubernetes-types/core/v1.js'
+import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js'
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js'
 import type { Role, RoleBinding } from 'kubernetes-types/rbac/v1.js'
 import { z } from 'zod'
@@ -36,6 +37,7 @@ export function observed (children: Groups, related: Groups): Observed {
     services: list(children, 'Service.v1') as unknown as Service[],
     statefulSets: list(children, 'StatefulSet.apps/v1') as unknown as StatefulSet[],
     podDisruptionBudgets: list(children, 'PodDisruptionBudget.policy/v1') as unknown as PodDisruptionBudget[],
+    networkPolicies: list(children, 'NetworkPolicy.networking.k8s.io/v1') as unknown as NetworkPolicy[],
     roles: list(children, 'Role.rbac.authorization.k8s.io/v1') as unknown as Role[],
     roleBindings: list(children, 'RoleBinding.rbac.authorization.k8s.io/v1') as unknown as RoleBinding[],
     pods: list(related, 'Pod.v1') as unknown as Pod[],

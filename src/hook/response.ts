@@ -21,11 +21,12 @@ export interface CustomizeResponse {
 
 const PLURALS: Record<string, string> = {
   ConfigMap: 'configmaps',
-  Service: 'services',
-  StatefulSet: 'statefulsets',
+  NetworkPolicy: 'networkpolicies',
   PodDisruptionBudget: 'poddisruptionbudgets',
   Role: 'roles',
   RoleBinding: 'rolebindings',
+  Service: 'services',
+  StatefulSet: 'statefulsets',
 }
 
 /**

@@ -1,11 +1,12 @@
 /** What the pure kinds see of the cluster and what they answer; nothing of Metacontroller's wire format. */
 import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { ConfigMap, PersistentVolumeClaim, Pod, Service } from 'kubernetes-types/core/v1.js'
+import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js'
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js'
 import type { Role, RoleBinding } from 'kubernetes-types/rbac/v1.js'
 import type { Condition } from '../api/kubernetes.ts'
 
-export type Child = ConfigMap | Service | StatefulSet | PodDisruptionBudget | Role | RoleBinding
+export type Child = ConfigMap | Service | StatefulSet | PodDisruptionBudget | NetworkPolicy | Role | RoleBinding
 
 /** The parent's children as they were observed (claimed by its controller reference), and pods and volume claims by their labels. */
 export interface Observed {
@@ -13,6 +14,7 @@ export interface Observed {
   readonly services: readonly Service[]
   readonly statefulSets: readonly StatefulSet[]
   readonly podDisruptionBudgets: readonly PodDisruptionBudget[]
+  readonly networkPolicies: readonly NetworkPolicy[]
   readonly roles: readonly Role[]
   readonly roleBindings: readonly RoleBinding[]
   readonly pods: readonly Pod[]
@@ -40,8 +42,9 @@ export interface Answer<Status> {
 /** A condition as a rule states it; `conditions.ts` adds the times. */
 export type Verdict = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 
-export function childrenOf ({ configMaps, services, statefulSets, podDisruptionBudgets, roles, roleBindings }: Observed): Child[] {
-  return [...configMaps, ...services, ...statefulSets, ...podDisruptionBudgets, ...roles, ...roleBindings]
+export function childrenOf (observed: Observed): Child[] {
+  const { configMaps, services, statefulSets, podDisruptionBudgets, networkPolicies, roles, roleBindings } = observed
+  return [...configMaps, ...services, ...statefulSets, ...podDisruptionBudgets, ...networkPolicies, ...roles, ...roleBindings]
 }
 
 /** Kind and name: within one parent's namespace no two children share them. */

@@ -53,6 +53,7 @@ export function redisNames (name: string) {
     exporter: `${prefix}-exporter`,
     config: `${prefix}-config`,
     state: `${prefix}-state`,
+    networkPolicy: `${prefix}-redis`,
   } as const
 }
 
@@ -65,6 +66,7 @@ export function redisSentinelNames (name: string) {
     headless: `${prefix}-${component}-headless`,
     config: `${prefix}-${component}-config`,
     podDisruptionBudget: `${prefix}-${component}`,
+    networkPolicy: `${prefix}-${component}`,
   } as const)
   return { prefix, master: `${prefix}-redis-master`, redis: part('redis'), sentinel: part('sentinel'), state: `${prefix}-state`, secretAccess: `${prefix}-sentinel-probe` } as const
 }

@@ -149,14 +149,22 @@ function podClusterKey (pod: PodFacts | undefined): string {
 
 /** Only what the probe reads: an unrelated mistake elsewhere in the spec does not stop it, a mistake here keeps the last good one. */
 const ReadSpec = RedisSentinelSpec.pick({
-  redisReplicas: true, sentinelReplicas: true, masterName: true, downAfterMilliseconds: true, failoverTimeout: true, auth: true, tls: true,
+  redisReplicas: true,
+  sentinelReplicas: true,
+  masterName: true,
+  downAfterMilliseconds: true,
+  failoverTimeout: true,
+  auth: true,
+  tls: true,
+  paused: true,
 })
 
 function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFacts | undefined): ClusterFacts | undefined {
   const { name, namespace = '', uid = '', resourceVersion = '', deletionTimestamp, annotations = {} } = metadataOf(object)
   if (deletionTimestamp !== undefined) return undefined
   const spec = ReadSpec.safeParse(object.spec)
-  const read = spec.success ? spec.data : before
+  // while it is paused the numbers before are those that run
+  const read = spec.success && !(spec.data.paused && before) ? spec.data : before
   if (!read) return undefined
   const { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout } = read
   const wanted = annotations[SWITCHOVER_ANNOTATION] || undefined

@@ -129,21 +129,21 @@ function refusal ({ namespace, size }: Wish, name: string): string {
   return `${namespace}/${name} ${size}`
 }
 
-const RedisWish = RedisSpec.pick({ storage: true })
-const RedisSentinelWish = RedisSentinelSpec.pick({ storage: true, redisReplicas: true })
+const RedisWish = RedisSpec.pick({ storage: true, paused: true })
+const RedisSentinelWish = RedisSentinelSpec.pick({ storage: true, redisReplicas: true, paused: true })
 
 type Parent = KubeObject & { readonly spec?: unknown }
 
 function trimRedis (object: Parent, before: Wish | undefined): Wish | undefined {
   const spec = RedisWish.safeParse(object.spec)
-  if (!spec.success) return before
+  if (!spec.success || (spec.data.paused && before)) return before
   const { statefulSet } = redisNames(object.metadata.name)
   return wishOf(object, spec.data.storage, { kind: REDIS.kind, statefulSet, replicas: 1 })
 }
 
 function trimRedisSentinel (object: Parent, before: Wish | undefined): Wish | undefined {
   const spec = RedisSentinelWish.safeParse(object.spec)
-  if (!spec.success) return before
+  if (!spec.success || (spec.data.paused && before)) return before
   const { statefulSet } = redisSentinelNames(object.metadata.name).redis
   return wishOf(object, spec.data.storage, { kind: REDIS_SENTINEL.kind, statefulSet, replicas: spec.data.redisReplicas })
 }

@@ -60,8 +60,8 @@ export function redisConfOf ({ redisReplicas, config, tls }: RedisSentinelSpec):
   return redisConf({ persistent: true, redisReplicas, port: REDIS_PORT, config, tls })
 }
 
-export function sentinelConfOf ({ tls }: Pick<RedisSentinelSpec, 'tls'>): string {
-  return sentinelConf({ port: SENTINEL_PORT, tls })
+export function sentinelConfOf ({ tls, sentinelConfig }: Pick<RedisSentinelSpec, 'tls' | 'sentinelConfig'>): string {
+  return sentinelConf({ port: SENTINEL_PORT, tls, config: sentinelConfig })
 }
 
 function scripts (prefix: string): Record<string, string> {

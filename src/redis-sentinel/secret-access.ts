@@ -7,7 +7,7 @@ import { redisSentinelNames } from '../metadata/names.ts'
 import { identity } from './identity.ts'
 
 /** As manifests/probe names it. */
-const PROBE = { kind: 'ServiceAccount', name: 'sentinel-probe', namespace: 'redis-operator' } as const
+export const PROBE = { kind: 'ServiceAccount', name: 'sentinel-probe', namespace: 'redis-operator' } as const
 const GROUP = 'rbac.authorization.k8s.io'
 
 export function secretAccess (parent: Parent, { auth, tls }: Pick<RedisSentinelSpec, 'auth' | 'tls'>): (Role | RoleBinding)[] {

@@ -1,5 +1,6 @@
 // sentinel.conf of the sentinel pods: what is the same in all of them. sentinel-start.sh adds the identity, the monitored
 // master with its times from cluster.env, the password, and the state that the pod's volume keeps.
+import { type Config, configLines } from '../api/config.ts'
 import type { Tls } from '../api/tls.ts'
 import { tlsConf } from '../redis/tls.ts'
 
@@ -10,6 +11,7 @@ export interface SentinelConfInput {
   /** Only TLS, with the files of the Secret in `tlsDir`. The password is no setting: the start script adds it. */
   readonly tls?: Pick<Tls, 'clientCertificates'> | undefined
   readonly tlsDir?: string
+  readonly config?: Config
 }
 
 export function sentinelConf (input: SentinelConfInput): string {
@@ -22,6 +24,7 @@ export function sentinelConf (input: SentinelConfInput): string {
     'sentinel announce-hostnames no',
     // nobody can make a sentinel run a program
     'sentinel deny-scripts-reconfig yes',
+    ...configLines(input.config),
     '',
   ].join('\n')
 }

@@ -10,7 +10,7 @@ import { hash, redisSentinelNames } from '../metadata/names.ts'
 import { exporterContainers, REDIS_PORT } from '../redis/exporter.ts'
 import { podTemplate, resourcesOf } from '../redis/pod.ts'
 import { containerSecurityContext } from '../redis/security.ts'
-import { CONFIG_DIR, configMount, dataMount, initContainers, type Mounted, podEnv, secretMounts, volumeClaims, volumes } from '../redis/volumes.ts'
+import { CONFIG_DIR, configMount, dataMount, initContainers, type Mounted, podEnv, retention, secretMounts, volumeClaims, volumes } from '../redis/volumes.ts'
 import { redisConfOf, sentinelConfOf } from './config-maps.ts'
 import { identity } from './identity.ts'
 import { SENTINEL_PORT } from './services.ts'
@@ -72,7 +72,7 @@ function statefulSet (parent: Parent, spec: RedisSentinelSpec, part: Part): Stat
       // all of them at once: a pod that waits for the others must not keep them from starting
       podManagementPolicy: 'Parallel',
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
-      persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
+      persistentVolumeClaimRetentionPolicy: retention(spec.storage),
       selector: { matchLabels: selectorLabels(of) },
       template: podTemplate({
         identity: of,

@@ -5,14 +5,14 @@ import { byName, type Observed, type Parent, type Verdict } from '../metadata/ch
 import { conditions } from '../metadata/conditions.ts'
 import { MASTER_ROLE, ROLE_LABEL, ROLE_SINCE_ANNOTATION } from '../metadata/labels.ts'
 import { redisSentinelNames } from '../metadata/names.ts'
-import { endpointOf, isReady, phaseOf, podsOf, troubleOf } from '../redis/status.ts'
+import { endpointOf, inOrder, isReady, phaseOf, podsOf, troubleOf } from '../redis/status.ts'
 import { MASTER_PORT, SENTINEL_PORT } from './services.ts'
 
 export interface Situation {
   readonly parent: Parent
   readonly spec: RedisSentinelSpec
   readonly observed: Observed
-  readonly specValid: Verdict
+  readonly verdicts: readonly Verdict[]
   readonly applied: Verdict
 }
 
@@ -21,14 +21,14 @@ interface Pods {
   readonly sentinel: readonly Pod[]
 }
 
-export function redisSentinelStatus ({ parent, spec, observed, specValid, applied }: Situation, now: Date): RedisSentinelStatus {
+export function redisSentinelStatus ({ parent, spec, observed, verdicts, applied }: Situation, now: Date): RedisSentinelStatus {
   const names = redisSentinelNames(parent.metadata.name)
   const pods: Pods = {
     redis: podsOf(observed, byName(observed.statefulSets, names.redis.statefulSet)),
     sentinel: podsOf(observed, byName(observed.statefulSets, names.sentinel.statefulSet)),
   }
   const available = availableVerdict(masters(pods.redis))
-  const all = conditions(parent, [readyVerdict(spec, pods, available, applied), available, specValid, applied], now)
+  const all = conditions(parent, [readyVerdict(spec, pods, available, applied), available, ...inOrder(verdicts, applied)], now)
   return {
     phase: phaseOf(all),
     endpoint: endpointOf(parent, names.master, MASTER_PORT),

@@ -13,6 +13,7 @@ import { type Addresses, addresses, complete, type Names } from './addresses.ts'
 import { AUTH_FACT, authMode } from './auth-mode.ts'
 import { configMaps, type Members } from './config-maps.ts'
 import { identity } from './identity.ts'
+import { networkPoliciesOf } from './network-policies.ts'
 import { podDisruptionBudget } from './pod-disruption-budgets.ts'
 import { secretAccess } from './secret-access.ts'
 import { podServices, sharedServices } from './services.ts'
@@ -21,8 +22,8 @@ import { masters, redisSentinelStatus } from './status.ts'
 
 export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Observed, now: Date): Answer<RedisSentinelStatus> {
   const names = redisSentinelNames(parent.metadata.name)
-  const { spec, verdict: specValid } = resolveSpec(parent, observed, names.state, RedisSentinelSpec, redisSentinelProblems)
-  if (!spec) return refused(parent, specValid, now)
+  const { spec, verdicts } = resolveSpec(parent, observed, names.state, RedisSentinelSpec, redisSentinelProblems)
+  if (!spec) return refused(parent, verdicts, now)
 
   const auth = authMode(parent, spec, observed)
   const known = knownMembers(spec, observed, names)
@@ -38,12 +39,12 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
     podDisruptionBudget(parent, 'redis'),
     podDisruptionBudget(parent, 'sentinel'),
     ...secretAccess(parent, spec),
-  ]), ...startable(statefulSets, configs.length === 2, members !== undefined, observed)]
+  ]), ...networkPoliciesOf(parent, spec), ...startable(statefulSets, configs.length === 2, members !== undefined, observed)]
   const absent = missing([...children, ...statefulSets], observed)
   const otherwise = differing(children, observed)
   const applied = appliedVerdict({ absent, otherwise, claims: claimsVerdict(statefulSets, observed) })
   return {
-    status: redisSentinelStatus({ parent, spec, observed, specValid, applied }, now),
+    status: redisSentinelStatus({ parent, spec, observed, verdicts, applied }, now),
     children,
     ...(absent.length + otherwise.length > 0 && { resyncAfterSeconds: RESYNC_SECONDS }),
   }

@@ -4,6 +4,7 @@
  */
 import type { ConfigMap } from 'kubernetes-types/core/v1.js'
 import { z } from 'zod'
+import { isPaused } from '../api/paused.ts'
 import { byName, childrenOf, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
 import type { Identity } from '../metadata/labels.ts'
 import { configMap } from './config-map.ts'
@@ -13,7 +14,8 @@ const SPEC = 'spec'
 /** The spec to build from; undefined when there never was a valid one. */
 export interface Resolved<Spec> {
   readonly spec: Spec | undefined
-  readonly verdict: Verdict
+  /** SpecValid, and Paused while it is. */
+  readonly verdicts: readonly Verdict[]
 }
 
 /** `validate` returns what is wrong beyond the schema, as sentences for the user. */
@@ -22,14 +24,23 @@ export function resolveSpec<Spec> (
 ): Resolved<Spec> {
   const parsed = schema.safeParse(parent.spec ?? {})
   const problems = parsed.success ? validate(parsed.data) : [z.prettifyError(parsed.error)]
-  if (parsed.success && problems.length === 0) {
-    return { spec: parsed.data, verdict: { type: 'SpecValid', status: 'True', reason: 'Valid', message: 'The spec is valid.' } }
-  }
-  const spec = lastValidSpec(observed, name, schema)
+  const isValid = parsed.success && problems.length === 0
+  const before = lastValidSpec(observed, name, schema)
+  const paused = isPaused(parent.spec) && before !== undefined
+  const spec = isValid && !paused ? parsed.data : before
   // an empty answer deletes everything, so with the memory gone there is no right one (design 3.3)
   if (!spec && childrenOf(observed).length > 0) throw new Error(`the spec is invalid and ConfigMap ${name} holds no valid one: ${problems.join('; ')}`)
-  const kept = spec ? 'The last valid spec stays in force.' : 'Nothing is created until it is corrected.'
-  return { spec, verdict: { type: 'SpecValid', status: 'False', reason: 'InvalidSpec', message: `${problems.join('; ')} ${kept}` } }
+  return { spec, verdicts: [validity(problems, spec !== undefined), ...(paused ? [PAUSED] : [])] }
+}
+
+const PAUSED: Verdict = {
+  type: 'Paused', status: 'True', reason: 'PausedByUser', message: 'The spec as it was before stays in force; changes wait until spec.paused is false.',
+}
+
+function validity (problems: readonly string[], isKept: boolean): Verdict {
+  if (problems.length === 0) return { type: 'SpecValid', status: 'True', reason: 'Valid', message: 'The spec is valid.' }
+  const kept = isKept ? 'The last valid spec stays in force.' : 'Nothing is created until it is corrected.'
+  return { type: 'SpecValid', status: 'False', reason: 'InvalidSpec', message: `${problems.join('; ')} ${kept}` }
 }
 
 function lastValidSpec<Spec> (observed: Observed, name: string, schema: z.ZodType<Spec>): Spec | undefined {

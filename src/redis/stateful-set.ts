@@ -9,7 +9,7 @@ import { exporterContainers, REDIS_PORT } from './exporter.ts'
 import { needsScripts, standaloneConf } from './config-map.ts'
 import { podTemplate, resourcesOf } from './pod.ts'
 import { containerSecurityContext } from './security.ts'
-import { CONFIG_DIR, configMount, dataMount, initContainers, podEnv, secretMounts, volumeClaims, volumes } from './volumes.ts'
+import { CONFIG_DIR, configMount, dataMount, initContainers, podEnv, retention, secretMounts, volumeClaims, volumes } from './volumes.ts'
 
 export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Identity): StatefulSet {
   const { name, namespace } = parent.metadata
@@ -23,7 +23,7 @@ export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Ide
       replicas: 1,
       podManagementPolicy: 'Parallel',
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
-      persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
+      persistentVolumeClaimRetentionPolicy: retention(spec.storage),
       selector: { matchLabels: selectorLabels(identity) },
       template: podTemplate({
         identity,

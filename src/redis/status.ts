@@ -102,22 +102,28 @@ export function phaseOf (all: readonly Condition[]): Phase {
 }
 
 /** The answer to an invalid spec where nothing exists yet: no children, and why. */
-export function refused (parent: Parent, verdict: Verdict, now: Date): Answer<{ phase: Phase, conditions: Condition[] }> {
+export function refused (parent: Parent, verdicts: readonly Verdict[], now: Date): Answer<{ phase: Phase, conditions: Condition[] }> {
   const ready: Verdict = { type: 'Ready', status: 'False', reason: 'InvalidSpec', message: 'Nothing is created until the spec is valid.' }
-  return { status: { phase: 'Error', conditions: conditions(parent, [ready, verdict], now) }, children: [] }
+  return { status: { phase: 'Error', conditions: conditions(parent, [ready, ...verdicts], now) }, children: [] }
+}
+
+/** SpecValid, Applied, and what is only sometimes there. */
+export function inOrder ([specValid, ...more]: readonly Verdict[], applied: Verdict): Verdict[] {
+  return [...(specValid ? [specValid] : []), applied, ...more]
 }
 
 export interface RedisSituation {
   readonly parent: Parent
   readonly observed: Observed
-  readonly specValid: Verdict
+  /** Of the spec: state.ts. */
+  readonly verdicts: readonly Verdict[]
   readonly applied: Verdict
 }
 
-export function redisStatus ({ parent, observed, specValid, applied }: RedisSituation, now: Date): RedisStatus {
+export function redisStatus ({ parent, observed, verdicts, applied }: RedisSituation, now: Date): RedisStatus {
   const names = redisNames(parent.metadata.name)
   const pods = podsOf(observed, byName(observed.statefulSets, names.statefulSet))
-  const all = conditions(parent, [readyVerdict(pods, applied), specValid, applied], now)
+  const all = conditions(parent, [readyVerdict(pods, applied), ...inOrder(verdicts, applied)], now)
   return { phase: phaseOf(all), endpoint: endpointOf(parent, names.service, REDIS_PORT), conditions: all }
 }
 

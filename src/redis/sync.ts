@@ -4,6 +4,8 @@ import { prune } from '../metadata/canonical.ts'
 import { type Answer, byName, type Observed, type Parent } from '../metadata/children.ts'
 import type { Identity } from '../metadata/labels.ts'
 import { redisNames } from '../metadata/names.ts'
+import { REDIS_PORT } from './exporter.ts'
+import { networkPolicies } from './network-policy.ts'
 import { redisConfigMap } from './config-map.ts'
 import { keepImmutable } from './pod.ts'
 import { redisServices } from './services.ts'
@@ -18,22 +20,30 @@ export function redisIdentity (parent: Parent): Identity {
 
 export function syncRedis (parent: Redis | Parent, observed: Observed, now: Date): Answer<RedisStatus> {
   const names = redisNames(parent.metadata.name)
-  const { spec, verdict: specValid } = resolveSpec(parent, observed, names.state, RedisSpec, redisProblems)
-  if (!spec) return refused(parent, specValid, now)
+  const { spec, verdicts } = resolveSpec(parent, observed, names.state, RedisSpec, redisProblems)
+  if (!spec) return refused(parent, verdicts, now)
 
   const identity = redisIdentity(parent)
   const statefulSet = prune(redisStatefulSet(parent, spec, identity))
-  // the observed claims are echoed as they are, nulls of an older API server included: after prune
+  // the observed claims and the user's peers are passed on as they are, what is empty in them included: after prune
   const children = [...prune([
     redisConfigMap(parent, spec, identity),
     stateConfigMap(parent, names.state, identity, spec),
     ...redisServices(parent, spec, identity),
-  ]), keepImmutable(statefulSet, byName(observed.statefulSets, names.statefulSet))]
+  ]), ...networkPolicies({
+    name: names.networkPolicy,
+    namespace: parent.metadata.namespace,
+    identity,
+    port: REDIS_PORT,
+    settings: spec.networkPolicy,
+    insiders: [],
+    exporter: spec.exporter,
+  }), keepImmutable(statefulSet, byName(observed.statefulSets, names.statefulSet))]
   const absent = missing(children, observed)
   const otherwise = differing(children, observed)
   const applied = appliedVerdict({ absent, otherwise, claims: claimsVerdict([statefulSet], observed) })
   return {
-    status: redisStatus({ parent, observed, specValid, applied }, now),
+    status: redisStatus({ parent, observed, verdicts, applied }, now),
     children,
     ...(absent.length + otherwise.length > 0 && { resyncAfterSeconds: RESYNC_SECONDS }),
   }

@@ -1,4 +1,5 @@
 /** Where a pod's data lies: a folder of the node, or a volume claim of its own. */
+import type { StatefulSetPersistentVolumeClaimRetentionPolicy } from 'kubernetes-types/apps/v1.js'
 import type { Container, EnvVar, PersistentVolumeClaim, PodSpec, Volume, VolumeMount } from 'kubernetes-types/core/v1.js'
 import type { Auth } from '../api/auth.ts'
 import type { Tls } from '../api/tls.ts'
@@ -91,7 +92,7 @@ export function volumeClaims (storage: Storage, size: string): PersistentVolumeC
     kind: 'PersistentVolumeClaim',
     metadata: { name: DATA },
     spec: {
-      accessModes: ['ReadWriteOnce'],
+      accessModes: storage.accessModes ?? ['ReadWriteOnce'],
       resources: { requests: { storage: canonicalQuantity(size) } },
       volumeMode: 'Filesystem',
       ...(storage.storageClassName !== undefined && { storageClassName: storage.storageClassName }),
@@ -104,6 +105,12 @@ export function initContainers (mounted: Mounted, image: string): Container[] {
     ...(mounted.storage.hostPath === undefined ? [] : [ownData(mounted.storage, image)]),
     ...(hasOwnUser(mounted) ? [exporterPassword(mounted, image)] : []),
   ]
+}
+
+/** Losing data is what a user has to ask for. */
+export function retention ({ retention }: Storage): StatefulSetPersistentVolumeClaimRetentionPolicy {
+  const { whenDeleted = 'Retain', whenScaled = 'Retain' } = retention ?? {}
+  return { whenDeleted, whenScaled }
 }
 
 /** Hands the node's folder to Redis. Files that are Redis' already are left alone, so that a restart costs nothing. */

@@ -53,8 +53,8 @@ function dropped (base: RequestBody, body: Buffer, { children = [] }: NonNullabl
   const parent = (request.parent as { metadata: { name: string } }).metadata.name
   if (parent !== 'demo') return undefined
   const [known, wanted] = [new Set(names(base.children)), new Set(children.map(({ kind, metadata }) => `${kind} ${metadata.name}`))]
-  // the exporter's Service goes with the exporter
-  const lost = names(request.children).find((child) => known.has(child) && !wanted.has(child) && !child.endsWith('-exporter'))
+  // what goes with the field that it is for: the exporter's Service, policies, the right to read a Secret
+  const lost = names(request.children).find((child) => known.has(child) && !wanted.has(child) && !child.endsWith('-exporter') && !/^(NetworkPolicy|Role|RoleBinding) /.test(child))
   return lost === undefined ? undefined : `${lost} was observed and is not in the answer`
 }
 

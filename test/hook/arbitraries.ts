@@ -15,12 +15,14 @@ const storage = optional(fc.oneof(
 ))
 const config = optional(fc.dictionary(fc.constantFrom('maxmemory', 'hz', 'databases'), fc.constantFrom('10', '16')))
 const auth = optional(fc.record({ secretName: fc.constantFrom('password', 'a.b') }))
+const networkPolicy = optional(fc.record({ clients: fc.constant([{ podSelector: {} }]), metrics: fc.constant([{ ipBlock: { cidr: '10.0.0.0/8' } }]) }, { requiredKeys: [] }))
+const paused = optional(fc.boolean())
 const podSettings = optional(fc.record({
   nodeSelector: fc.constant({ disk: 'fast' }), tolerations: fc.constant([{ operator: 'Exists' }]), labels: fc.constant({ team: 'a' }), resources, imagePullPolicy: fc.constantFrom('Always', 'Never'),
 }, { requiredKeys: [] }))
 const serviceSettings = optional(fc.record({ type: fc.constantFrom('NodePort', 'LoadBalancer'), annotations: fc.constant({ a: 'b' }) }, { requiredKeys: [] }))
 const SPECS: Record<KindName, fc.Arbitrary<object>> = {
-  redis: fc.record({ image, nodePort, exporter, storage, auth, config, pod: podSettings, service: serviceSettings }),
+  redis: fc.record({ image, nodePort, exporter, storage, auth, networkPolicy, paused, config, pod: podSettings, service: serviceSettings }),
   'redis-sentinel': fc.record({
     image,
     sentinelImage: image,
@@ -35,6 +37,8 @@ const SPECS: Record<KindName, fc.Arbitrary<object>> = {
     failoverTimeout: optional(fc.integer({ min: 1000, max: 3600000 })),
     exporter,
     auth,
+    networkPolicy,
+    paused,
     storage,
     config,
     redisPod: podSettings,

@@ -10,7 +10,7 @@ import { reversed, somePods, valid } from './arbitraries.ts'
 const RUNS = { numRuns: 20 }
 const ask = (name: KindName, request: RequestBody, now = NOW): SyncResponse => sync(KINDS[name], KINDS[name].syncRequest.parse(request), now)
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
-const DECLARED = new Set(['v1 ConfigMap', 'v1 Service', 'apps/v1 StatefulSet', 'policy/v1 PodDisruptionBudget', 'rbac.authorization.k8s.io/v1 Role', 'rbac.authorization.k8s.io/v1 RoleBinding'])
+const DECLARED = new Set(['v1 ConfigMap', 'v1 Service', 'apps/v1 StatefulSet', 'policy/v1 PodDisruptionBudget', 'networking.k8s.io/v1 NetworkPolicy', 'rbac.authorization.k8s.io/v1 Role', 'rbac.authorization.k8s.io/v1 RoleBinding'])
 
 /** A request in any of the states on the way: nothing, the first children, or everything, with any pods. */
 const requests = (name: KindName) => fc.tuple(valid(name), fc.nat(2), somePods).map(([parent, rounds, pods]) => {

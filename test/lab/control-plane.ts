@@ -109,6 +109,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
       services: api.list(SERVICES) as unknown as Service[],
       statefulSets: [set('redis'), set('sentinel')] as Observed['statefulSets'],
       podDisruptionBudgets: [],
+      networkPolicies: [],
       roles: [],
       roleBindings: [],
       volumeClaims: [],

@@ -65,13 +65,13 @@ t.test('a short name is kept as it is, a long one is its head and a hash of the 
 
 t.test('the names that users and dashboards depend on', async (t) => {
   t.strictSame(redisNames('demo'), {
-    prefix: 'demo', statefulSet: 'demo-redis', service: 'demo-svc', headless: 'demo-headless', exporter: 'demo-exporter', config: 'demo-config', state: 'demo-state',
+    prefix: 'demo', statefulSet: 'demo-redis', service: 'demo-svc', headless: 'demo-headless', exporter: 'demo-exporter', config: 'demo-config', state: 'demo-state', networkPolicy: 'demo-redis',
   })
   t.strictSame(redisSentinelNames('demo'), {
     prefix: 'demo',
     master: 'demo-redis-master',
-    redis: { statefulSet: 'demo-redis', service: 'demo-redis', headless: 'demo-redis-headless', config: 'demo-redis-config', podDisruptionBudget: 'demo-redis' },
-    sentinel: { statefulSet: 'demo-sentinel', service: 'demo-sentinel', headless: 'demo-sentinel-headless', config: 'demo-sentinel-config', podDisruptionBudget: 'demo-sentinel' },
+    redis: { statefulSet: 'demo-redis', service: 'demo-redis', headless: 'demo-redis-headless', config: 'demo-redis-config', podDisruptionBudget: 'demo-redis', networkPolicy: 'demo-redis' },
+    sentinel: { statefulSet: 'demo-sentinel', service: 'demo-sentinel', headless: 'demo-sentinel-headless', config: 'demo-sentinel-config', podDisruptionBudget: 'demo-sentinel', networkPolicy: 'demo-sentinel' },
     state: 'demo-state',
     secretAccess: 'demo-sentinel-probe',
   })

@@ -64,6 +64,23 @@ t.test('the order in which a user wrote the fields is no change', async (t) => {
 })
 
 t.test('no sentence of a rule is lost beside the others', async (t) => {
-  const { verdict } = resolveSpec(redis(), there, 'demo-state', RedisSpec, () => ['One.', 'Two.'])
-  t.match(verdict, { status: 'False', message: /One\.; Two\./ })
+  const { verdicts: [valid] } = resolveSpec(redis(), there, 'demo-state', RedisSpec, () => ['One.', 'Two.'])
+  t.match(valid, { status: 'False', message: /One\.; Two\./ })
+})
+
+t.test('while it is paused the spec before stays in force, valid or not, and the condition says so', async (t) => {
+  for (const [fields, status] of [[{ image: 'redis:9' }, 'True'], [{ nodePort: 1 }, 'False']] as const) {
+    const { spec, verdicts } = resolveSpec(redis({ ...fields, paused: true }), there, 'demo-state', RedisSpec, () => [])
+    t.strictSame(spec, RedisSpec.parse(redis().spec))
+    t.match(verdicts, [{ type: 'SpecValid', status }, { type: 'Paused', status: 'True', reason: 'PausedByUser' }])
+  }
+  const { spec, verdicts } = resolveSpec(redis({ image: 'redis:9', paused: false }), there, 'demo-state', RedisSpec, () => [])
+  t.equal(spec?.image, 'redis:9')
+  t.equal(verdicts.length, 1)
+})
+
+t.test('paused from the beginning, or with its memory gone, there is nothing before: the spec itself is in force', async (t) => {
+  const { spec, verdicts } = resolveSpec(redis({ paused: true }), NOTHING, 'demo-state', RedisSpec, () => [])
+  t.equal(spec?.paused, true)
+  t.equal(verdicts.length, 1)
 })
