@@ -90,7 +90,7 @@ t.test('no object but the Secret holds it, and no log', async (t) => {
   const objects = await inNamespace('get', 'redis,redissentinels,configmaps,statefulsets,pods,services,roles,events,controllerrevisions', '-o', 'json')
   const logs = await Promise.all([
     ...['redis', 'sentinel'].flatMap((component) => [0, 1, 2].map((ordinal) => inNamespace('logs', `cache-${component}-${ordinal}`, '--tail=-1'))),
-    ...['webhook', 'sentinel-probe'].map((component) => kubectl('-n', 'redis-operator', 'logs', '-l', `app.kubernetes.io/component=${component}`, '--tail=-1')),
+    ...['webhook', 'probe'].map((component) => kubectl('-n', 'redis-operator', 'logs', '-l', `app.kubernetes.io/component=${component}`, '--tail=-1')),
   ])
   for (const text of [objects, ...logs]) t.notMatch(text, /fIrst-|sEcond-/)
   t.ok(objects.length > 10_000 && logs.every((log) => log.length > 100))

@@ -1,6 +1,6 @@
 // How users shape their pods, Services and redis.conf, on a real API server, kubelet and scheduler.
 import t from 'tap'
-import { apply, eventually, kubectl, namespace, ready, redis, redisCli, redisSentinel, serviceAddress } from './fixture.ts'
+import { apply, eventually, kubectl, namespace, ready, redis, redisCli, redisSentinel, roles, serviceAddress } from './fixture.ts'
 
 const NAMESPACE = 'settings'
 const NAME = 'shaped'
@@ -68,4 +68,20 @@ t.test('a directive of the operator is refused in words, and nothing changes', a
   await apply(redisSentinel(NAMESPACE, NAME, SPEC))
   await inNamespace('wait', '--for=condition=SpecValid', '--timeout=60s', `rss/${NAME}`)
   t.match(await directive('maxmemory'), [/\d+/, /\d+/, /\d+/])
+})
+
+t.test('while it is paused changes wait, and failover goes on; then they are applied', async (t) => {
+  const replicas = () => inNamespace('get', 'statefulset', 'paused-redis', '-o', 'jsonpath={.spec.replicas}')
+  const paused = () => inNamespace('get', 'redissentinel', 'paused', '-o', 'jsonpath={.status.conditions[?(@.type=="Paused")].reason}')
+  await apply(redisSentinel(NAMESPACE, 'paused', { redisReplicas: 2 }))
+  await ready(NAMESPACE, 'redissentinel/paused')
+  await apply(redisSentinel(NAMESPACE, 'paused', { redisReplicas: 3, paused: true }))
+  t.equal(await eventually('the condition says so', paused, (text) => text !== ''), 'PausedByUser')
+  const { master: [before = ''] } = await eventually('one master', () => roles(NAMESPACE, 'paused'), (found) => found.master?.length === 1)
+  await inNamespace('delete', 'pod', before)
+  await eventually('another master', () => roles(NAMESPACE, 'paused'), (found) => found.master?.length === 1 && found.master[0] !== before)
+  t.equal(await replicas(), '2')
+  await apply(redisSentinel(NAMESPACE, 'paused', { redisReplicas: 3 }))
+  await eventually('the change is applied', replicas, (text) => text === '3')
+  t.equal(await eventually('nothing is paused', paused, (text) => text === ''), '')
 })

@@ -6,17 +6,27 @@ import { apply, eventually, kubectl, namespace, prepared, ready, redis, redisSen
 
 const NAMESPACE = 'steady'
 
+/** Every field that brings an object or a part of one. */
+const FULL = {
+  auth: { secretName: 'password' },
+  exporter: { enable: true, resources: { limits: { memory: '128Mi' } } },
+  config: { maxmemory: '64mb' },
+  networkPolicy: { clients: [{ podSelector: {} }, { ipBlock: { cidr: '0.0.0.0/0' } }], metrics: [{ namespaceSelector: {} }] },
+  storage: { size: '1Gi', retention: { whenScaled: 'Delete' } },
+}
+const PARENTS = ['redis/one', 'redissentinel/many', 'redissentinel/full']
+
 t.before(async () => {
   await namespace(NAMESPACE)
-  await apply(redis(NAMESPACE, 'one'), redisSentinel(NAMESPACE, 'many'))
-  await ready(NAMESPACE, 'redis/one')
-  await ready(NAMESPACE, 'redissentinel/many')
+  await apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'password', namespace: NAMESPACE }, stringData: { password: 'steady' } })
+  await apply(redis(NAMESPACE, 'one', FULL), redisSentinel(NAMESPACE, 'many'), redisSentinel(NAMESPACE, 'full', FULL))
+  for (const resource of PARENTS) await ready(NAMESPACE, resource)
 })
 t.teardown(async () => kubectl('delete', 'namespace', NAMESPACE, '--wait=false'))
 
 /** Writes that a hook's answer can cause, as the API server counts them; a write that changes nothing counts too. */
 async function writes (): Promise<number> {
-  const resources = 'services|configmaps|statefulsets|poddisruptionbudgets|redis|redissentinels'
+  const resources = 'services|configmaps|statefulsets|poddisruptionbudgets|networkpolicies|roles|rolebindings|redis|redissentinels'
   const line = new RegExp(`^apiserver_request_total\\{.*resource="(${resources})".*\\} (\\d+)$`)
   const metrics = await kubectl('get', '--raw', '/metrics')
   return metrics.split('\n').reduce((sum, text) => {
@@ -40,17 +50,17 @@ t.test('a settled parent that is synced again causes no write', async (t) => {
   let before = await writes()
   for (let round = 1; round <= 3; round++) {
     const asked = await syncs()
-    await kubectl('-n', NAMESPACE, 'annotate', '--overwrite', 'redis/one', 'redissentinel/many', `touched=${round}`)
-    await eventually('both parents are synced again', syncs, (count) => count >= asked + 2)
+    await kubectl('-n', NAMESPACE, 'annotate', '--overwrite', ...PARENTS, `touched=${round}`)
+    await eventually('all parents are synced again', syncs, (count) => count >= asked + PARENTS.length)
     const after = await writes()
-    t.comment(`round ${round}: ${after - before} writes, 2 of them the annotations`)
-    if (round === 3) t.equal(after - before, 2, 'only the two annotations were written')
+    t.comment(`round ${round}: ${after - before} writes, ${PARENTS.length} of them the annotations`)
+    if (round === 3) t.equal(after - before, PARENTS.length, 'only the annotations were written')
     before = after
   }
 })
 
 t.test('the request that is captured from the cluster is the one that is answered: every child is kept', async (t) => {
-  for (const resource of ['redis/one', 'redissentinel/many']) {
+  for (const resource of PARENTS) {
     t.equal(await kubectl('-n', NAMESPACE, 'get', resource, '-o', 'jsonpath={.status.conditions[?(@.type=="Applied")].reason}'), 'AllApplied')
     const { stdout: request } = await execa('npx', ['tsx', 'local/capture.ts', NAMESPACE, resource], { cwd: ROOT, env: prepared().environment })
     t.notMatch(request, /managedFields|last-applied/)
