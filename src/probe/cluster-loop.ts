@@ -41,7 +41,9 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   const withDeparted = createDepartures()
   const pace = createPace(now)
   let memory = NOTHING
-  let confirmedAt: number | undefined
+  /** Or when it began. */
+  let confirmedAt = now()
+  let last: Observation | undefined
 
   async function run (): Promise<number> {
     const startedAt = now()
@@ -49,6 +51,7 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
     members.follow(seenView)
     if (!seenView.facts) return SETTLED_MS
     const seen = await members.look(seenView, memory)
+    last = seen
     const verdict = judge(seen)
     memory = whatToRemember(seen, verdict)
     if (verdict.kind === 'confirmed') confirmedAt = now()
@@ -85,7 +88,7 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   })
   return {
     wake: wakeable.wake,
-    report: () => reportOf(view(), members, confirmedAt === undefined ? undefined : now() - confirmedAt),
+    report: () => reportOf(view(), members, last, now() - confirmedAt),
     stop: () => { wakeable.stop(); members.close() },
   }
 }
@@ -116,10 +119,17 @@ function createPace (now: () => number) {
   }
 }
 
-function reportOf ({ facts }: ClusterView, members: Members, age: number | undefined): ClusterReport | undefined {
+function reportOf ({ facts }: ClusterView, members: Members, seen: Observation | undefined, age: number): ClusterReport | undefined {
   if (!facts) return undefined
-  const viewAge = age === undefined ? undefined : age / 1000
-  return { namespace: facts.namespace, name: facts.name, viewAge, connections: members.connections() }
+  const answering = seen?.sentinels.filter(({ answer }) => answer !== undefined).length ?? 0
+  return {
+    namespace: facts.namespace,
+    name: facts.name,
+    viewAge: age / 1000,
+    masters: seen?.redis.filter(({ process }) => process.kind === 'master').length ?? 0,
+    sentinels: { expected: facts.sentinelReplicas, answering },
+    connections: members.connections(),
+  }
 }
 
 function reasonsOf (seen: Observation, { reason }: Extract<Verdict, { kind: 'waiting' }>): string {

@@ -4,8 +4,11 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 export interface ClusterReport {
   readonly namespace: string
   readonly name: string
-  /** Seconds since the last look that confirmed a master; undefined: never. */
-  readonly viewAge: number | undefined
+  /** Seconds since the last look that confirmed a master, or since the first look if none has. */
+  readonly viewAge: number
+  /** Redis pods that said at the last look that they are master. */
+  readonly masters: number
+  readonly sentinels: { readonly expected: number, readonly answering: number }
   readonly connections: { readonly redis: readonly boolean[], readonly sentinel: readonly boolean[] }
 }
 
@@ -32,7 +35,7 @@ export function createMetrics ({ reports, isActive }: MetricsOptions) {
     masterChanges: new Counter({
       name: 'sentinel_probe_master_changes_total',
       help: 'Master labels given to a pod, by how the master was confirmed (MajorityNamesIt, PromotionSeen).',
-      labelNames: ['reason'] as const,
+      labelNames: ['namespace', 'name', 'reason'] as const,
       registers,
     }),
     patches: new Counter({
@@ -49,8 +52,8 @@ export function createMetrics ({ reports, isActive }: MetricsOptions) {
     }),
     failovers: new Counter({
       name: 'sentinel_probe_failovers_total',
-      help: 'Failovers asked for, by cause (ProvenDead, LastResort, PodLeaves, NotPublished) and answer (Accepted, InProgress, NoGoodReplica, Lost).',
-      labelNames: ['cause', 'answer'] as const,
+      help: 'Failovers asked for, by cause (ProvenDead, LastResort, PodLeaves, NotPublished, Switchover) and answer (Accepted, InProgress, NoGoodReplica, Lost).',
+      labelNames: ['namespace', 'name', 'cause', 'answer'] as const,
       registers,
     }),
     looks: new Counter({
@@ -68,14 +71,38 @@ function gauges (registers: Registry[], reports: () => readonly ClusterReport[],
     registers,
     collect: () => { active.set(isActive() ? 1 : 0) },
   })
+  const perCluster = ['namespace', 'name'] as const
   const viewAge = new Gauge({
     name: 'sentinel_probe_view_age_seconds',
-    help: 'Age of the last look that confirmed a master, per RedisSentinel; absent before the first.',
-    labelNames: ['namespace', 'name'] as const,
+    help: 'Age of the last look that confirmed a master, per RedisSentinel; since the first look if none has.',
+    labelNames: perCluster,
     registers,
     collect: () => {
       viewAge.reset()
-      for (const { namespace, name, viewAge: age } of reports()) if (age !== undefined) viewAge.set({ namespace, name }, age)
+      for (const { namespace, name, viewAge: age } of reports()) viewAge.set({ namespace, name }, age)
+    },
+  })
+  const masters = new Gauge({
+    name: 'sentinel_probe_masters',
+    help: 'Redis pods that said at the last look that they are master, per RedisSentinel.',
+    labelNames: perCluster,
+    registers,
+    collect: () => {
+      masters.reset()
+      for (const { namespace, name, masters: count } of reports()) masters.set({ namespace, name }, count)
+    },
+  })
+  const sentinels = new Gauge({
+    name: 'sentinel_probe_sentinels',
+    help: 'Sentinels per RedisSentinel, by state: expected by its spec, answering at the last look.',
+    labelNames: ['namespace', 'name', 'state'] as const,
+    registers,
+    collect: () => {
+      sentinels.reset()
+      for (const { namespace, name, sentinels: { expected, answering } } of reports()) {
+        sentinels.set({ namespace, name, state: 'expected' }, expected)
+        sentinels.set({ namespace, name, state: 'answering' }, answering)
+      }
     },
   })
   const connections = new Gauge({

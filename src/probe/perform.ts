@@ -102,7 +102,7 @@ async function writeLabel (action: Labelling, target: Target, deps: PerformDeps)
   }
   const lag = now() - (masterSince ?? now())
   metrics.labelLag.observe(lag / 1000)
-  metrics.masterChanges.inc({ reason })
+  metrics.masterChanges.inc({ namespace: facts.namespace, name: target.subject.name, reason })
   log.info({ ...fields, lagMs: Math.round(lag) }, 'role label written')
   announce(target, deps, 'MasterChanged', `pod ${pod} is the master now (${reason})`)
   return true
@@ -227,7 +227,7 @@ async function forceFailover (action: ForcedFailover, target: Target, deps: Perf
   const { answer, choice } = await link.forceFailover(replicas)
   target.remember({ asked: { address: master, sentinel: sentinel.uid, at, answer } })
   if (answer !== 'NoGoodReplica') await staysPaused(action, PROMOTION_PAUSE_MS, target, deps)
-  metrics.failovers.inc({ cause: reason, answer })
+  metrics.failovers.inc({ namespace: target.subject.namespace, name: target.subject.name, cause: reason, answer })
   const chosen = redisAt(choice, target.view)
   const level = answer === 'NoGoodReplica' ? 'debug' : 'info'
   log[level]({ namespace: target.subject.namespace, pod, master, sentinel: sentinel.pod, reason, answer, choice: chosen?.name }, 'failover asked for')
