@@ -103,7 +103,7 @@ cluster-test: node_modules/.ready ## the whole on a real Kubernetes; METACONTROL
 	@npx tsx local/with-cluster.ts npx tap --disable-coverage --jobs=1 --timeout=900 $(CLUSTER)
 
 .PHONY: generate
-generate: node_modules/.ready ## CRDs and embedded scripts from their sources
+generate: node_modules/.ready ## CRDs, embedded scripts and the Helm chart from their sources
 	@npm run -s generate
 
 .PHONY: docker-build
@@ -124,7 +124,7 @@ undeploy: ## all of it out again; refuses while there are Redis or RedisSentinel
 	kubectl delete --ignore-not-found -k manifests
 
 .PHONY: bench-failover
-bench-failover: deps ## seconds without writes by cause of the failover, on a real cluster: CAUSES= RUNS= MODE= OUT= TARGET= (HELP=1)
+bench-failover: deps ## seconds without writes by cause of the failover, or by change, on a real cluster: CAUSES= RUNS= MODE= OUT= TARGET= (HELP=1)
 	@npx tsx bench/failover/main.ts $(if $(HELP),--help) $(if $(CAUSES),--causes $(CAUSES)) $(if $(RUNS),--runs $(RUNS)) \
 	  $(if $(MODE),--mode $(MODE)) $(if $(OUT),--out $(OUT)) $(TARGET)
 

@@ -34,7 +34,7 @@ function startRedis (folder: string, port: number, ...more: string[]): ChildProc
   return spawn('redis-server', options, { stdio: 'ignore' })
 }
 
-const open = (port: number) => connect('127.0.0.1', port, undefined)
+const open = (port: number) => connect('127.0.0.1', port)
 
 /** Resolves to the acknowledged keys when the connection breaks. */
 async function write (redis: Redis, client: number): Promise<string[]> {

@@ -1,18 +1,23 @@
-/** What ends a master, and how the cluster gets back what was taken away. */
+/** What ends a master, and how the cluster gets back what was taken away; and changes, which must cost nothing. */
 import { readdir, readFile } from 'node:fs/promises'
 import { execa } from 'execa'
 import { ROOT } from '../../local/clusters.ts'
 import { SWITCHOVER_ANNOTATION } from '../../src/metadata/labels.ts'
-import { kubectl, type PodSeen, pods, sleep, type Target, until } from './target.ts'
+import { changeConfig, renewCertificate, rotatePassword } from './changes.ts'
+import { kubectl, type PodSeen, pods, type Security, sleep, type Target, until } from './target.ts'
 
 export interface Cause {
   readonly name: string
   readonly title: string
   readonly runs: number
-  /** Only where the processes and links of the nodes are at hand. */
+  /** Only where the processes and links of the nodes, or the pods' own addresses, are at hand. */
   readonly localOnly: boolean
   /** Resolves when the master's end has begun; what it resolves to puts back what is missing, before everything must be well again. */
   readonly inject: (target: Target, master: PodSeen) => Promise<() => Promise<void>>
+  /** Nobody is promoted, and `inject` resolves when every pod has it. Only for a RedisSentinel of this operator, and when it is named. */
+  readonly isChange?: true
+  /** What that one must have; nothing if left out. */
+  readonly security?: Security
 }
 
 const nothing = async () => {}
@@ -29,7 +34,29 @@ export const causes: readonly Cause[] = [
   { name: 'drain', title: 'kubectl drain of the master\'s node', runs: 10, localOnly: false, inject: drain },
   { name: 'switchover', title: 'switchover to a replica by annotation', runs: 10, localOnly: false, inject: switchOver },
   { name: 'rolling', title: 'rolling update of all StatefulSets', runs: 10, localOnly: false, inject: roll },
+  { name: 'config', title: 'another maxmemory in spec.config', runs: 3, localOnly: true, isChange: true, inject: changed(changeConfig) },
+  { name: 'rotation', title: 'another password', runs: 3, localOnly: true, isChange: true, security: 'password', inject: changed(rotatePassword) },
+  { name: 'renewal', title: 'certificate renewed', runs: 3, localOnly: true, isChange: true, security: 'tls', inject: changed(renewCertificate) },
 ]
+
+export const usual: readonly Cause[] = causes.filter(({ isChange }) => !isChange)
+
+/** By their names with commas; the usual ones of an empty text. */
+export function chosenCauses (names: string): readonly Cause[] {
+  if (names === '') return usual
+  return names.split(',').map((name) => {
+    const cause = causes.find((candidate) => candidate.name === name)
+    if (!cause) throw new Error(`no cause '${name}'; there are: ${causes.map((one) => one.name).join(', ')}`)
+    return cause
+  })
+}
+
+function changed (change: (target: Target) => Promise<void>): Cause['inject'] {
+  return async (target) => {
+    await change(target)
+    return nothing
+  }
+}
 
 /** The redis-server of a pod, as this machine sees it: by the pod's uid in its cgroup. */
 async function processOf ({ uid }: PodSeen): Promise<number> {

@@ -1,6 +1,6 @@
 /** Clients that write all the time, and know what was acknowledged when, and by which redis process. */
 import { Redis, type CommonRedisOptions } from 'ioredis'
-import { sleep, type Target } from './target.ts'
+import { type Login, sleep, type Target } from './target.ts'
 
 /** One write a millisecond, as long as each is answered within that. */
 const PACE_MS = 1
@@ -31,8 +31,11 @@ const OPTIONS = {
   retryStrategy: () => null,
 } satisfies Partial<CommonRedisOptions>
 
-export async function connect (host: string, port: number, password: string | undefined, more: Pick<CommonRedisOptions, 'commandTimeout'> = {}): Promise<Redis> {
-  const redis = new Redis({ ...OPTIONS, host, port, ...password !== undefined && { password }, ...more })
+type Patience = Pick<CommonRedisOptions, 'commandTimeout'>
+
+export async function connect (host: string, port: number, { password, isTls }: Login = {}, patience: Patience = {}): Promise<Redis> {
+  const secrets = { ...password !== undefined && { password }, ...isTls && { tls: { rejectUnauthorized: false } } }
+  const redis = new Redis({ ...OPTIONS, host, port, ...secrets, ...patience })
   redis.on('error', () => {}) // the failed command tells
   await redis.connect()
   return redis
@@ -42,21 +45,22 @@ export async function runId (redis: Redis): Promise<string> {
   return /run_id:(\w+)/.exec(await redis.info('server'))?.[1] ?? ''
 }
 
-/** Through the Service: whoever that leads to. */
-export const throughService = ({ host, port, password }: Target) => () => connect(host, port, password)
+/** Through the Service: whoever that leads to. With the login of now, whatever it will be later. */
+export const throughService = ({ host, port, login }: Target) => () => connect(host, port, login)
 
 /** As Sentinel-aware clients do: ask a sentinel, then connect to the one that it names. */
-export const throughSentinel = ({ host, sentinelPort = 0, masterName, password }: Target) => async () => {
-  const sentinel = await connect(host, sentinelPort, undefined)
+export const throughSentinel = ({ host, sentinelPort = 0, sentinels, masterName, login }: Target) => async () => {
+  const sentinel = await connect(host, sentinelPort, sentinels === undefined ? {} : login)
   try {
     const [address = '', port = ''] = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName) as string[]
-    return await connect(address, Number(port), password)
+    return await connect(address, Number(port), login)
   } finally {
     sentinel.disconnect()
   }
 }
 
-export function startClient (name: string, open: () => Promise<Redis>): Client {
+/** Leaves each connection after `lifeMs` and opens another one. */
+export function startClient (name: string, open: () => Promise<Redis>, lifeMs = Infinity): Client {
   const moments: number[] = []
   const keys: number[] = []
   const processes: { readonly from: number, readonly runId: string }[] = []
@@ -76,9 +80,14 @@ export function startClient (name: string, open: () => Promise<Redis>): Client {
 
   async function write (): Promise<void> {
     let redis: Redis | undefined
+    let opened = 0
     for (let sequence = 0; !order.stop; sequence += 1) {
       try {
-        redis ??= await reopen()
+        if (!redis || performance.now() - opened > lifeMs) {
+          redis?.disconnect()
+          redis = await reopen()
+          opened = performance.now()
+        }
         await redis.set(key(sequence), sequence)
         moments.push(performance.now())
         keys.push(sequence)

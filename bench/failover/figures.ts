@@ -19,6 +19,8 @@ export interface Run {
   /** The latter one by one, of the client with the largest sum: seconds after the fault, seconds long. */
   readonly interruptions: readonly Interruption[]
   readonly sentinelGap: number | null
+  /** Of a change: until every pod had it. */
+  readonly everywhere: number | null
   readonly acknowledged: number
   readonly lost: number
 }
@@ -56,7 +58,7 @@ export function gapsOf (moments: readonly number[], from: number, to: number): G
   return { longest: Math.max(...gaps.map(({ length }) => length)), sum, noticeable }
 }
 
-const COLUMNS = ['promoted', 'labelled', 'published', 'written', 'gap', 'gaps', 'sentinelWritten', 'sentinelGap'] as const
+const COLUMNS = ['promoted', 'labelled', 'published', 'written', 'gap', 'gaps', 'sentinelWritten', 'sentinelGap', 'everywhere'] as const
 
 /** Markdown: a row per cause, p50 / p95 / max in seconds. */
 export function table (runs: readonly Run[], titles: ReadonlyMap<string, string>): string {
@@ -68,8 +70,8 @@ export function table (runs: readonly Run[], titles: ReadonlyMap<string, string>
     return [`| ${[title, some.length, ...COLUMNS.map((name) => seconds(summary(some.map((run) => run[name])))), `${total(({ lost }) => lost)} of ${total(({ acknowledged }) => acknowledged)}`].join(' | ')} |`]
   })
   return [
-    '| fault | n | promoted | label | slice | first write | longest gap | sum of gaps | first write, by Sentinel | gap, by Sentinel | lost |',
-    '|---|---|---|---|---|---|---|---|---|---|---|',
+    '| fault | n | promoted | label | slice | first write | longest gap | sum of gaps | first write, by Sentinel | gap, by Sentinel | everywhere | lost |',
+    '|---|---|---|---|---|---|---|---|---|---|---|---|',
     ...rows,
   ].join('\n')
 }

@@ -1,21 +1,26 @@
-// make bench-failover: how long do writes stop when the master ends, by each cause, and what is lost?
+// make bench-failover: how long do writes stop when the master ends or something changes, by each cause, and what is lost?
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
-import { causes, type Cause } from './causes.ts'
+import { causes, type Cause, chosenCauses, usual } from './causes.ts'
 import { histogram, type Run, table } from './figures.ts'
 import { measure } from './measure.ts'
 import { plot } from './plot.ts'
-import { type Mode, MODES, prepare } from './prepare.ts'
-import type { Target } from './target.ts'
+import { type Bench, type Mode, MODES, prepare } from './prepare.ts'
+import { SECURITIES, type Target } from './target.ts'
 import { startWatches } from './watches.ts'
 
+const changes = causes.filter(({ isChange }) => isChange)
 const USAGE = `usage: make bench-failover [CAUSES=kill,delete] [RUNS=30] [MODE=full] [OUT=bench-results/failover] [TARGET='...']
 Ends the master again and again while clients write through the master Service, and measures, in seconds after each fault: promotion,
 label, EndpointSlice, first acknowledged write elsewhere, longest gap, sum of the gaps over 0.1 s, lost acknowledged writes.
-Without TARGET: the local cluster (or DEMO_KUBECONFIG) with this operator and a RedisSentinel of its own.
+Of a change, which must cost nothing: the gaps, the lost writes, and when every pod had it; one of the Service's
+two clients connects anew each second.
+Without TARGET: the local cluster (or DEMO_KUBECONFIG) with this operator and a RedisSentinel of its own, with the password and TLS that
+a cause needs.
 
-  CAUSES  ${causes.map(({ name }) => name).join(', ')}; all if left out
+  CAUSES  ${usual.map(({ name }) => name).join(', ')}; all of these if left out;
+          changes: ${changes.map(({ name }) => name).join(', ')}
   RUNS    of each cause; ${causes.map(({ name, runs }) => `${name} ${runs}`).join(', ')} if left out
   MODE    full; slow: the probe only labels, the sentinels and the start scripts do the rest; off: no probe at all, and
           only a client that asks Sentinel, for the Service leads to the former master for ever
@@ -48,30 +53,21 @@ async function main (): Promise<number> {
     console.log(USAGE)
     return 0
   }
-  const chosen = chooseCauses()
-  const { target, stop } = givenTarget() ?? await prepare(mode())
-  const watches = startWatches(target)
+  const chosen = chosenCauses(values.causes)
+  const bench = givenTarget() ?? await prepare(mode())
   const runs: Run[] = []
   try {
-    for (const cause of chosen) {
-      if (cause.localOnly && !target.isLocal) console.log(`${cause.name}: left out, it needs the processes and links of the local cluster's nodes`)
-      else await repeat(cause, target, watches, runs)
+    for (const security of SECURITIES) {
+      const some = chosen.filter((cause) => (cause.security ?? 'none') === security)
+      if (some.length === 0) continue
+      const { target, close } = await bench.open(security)
+      await repeatAll(some, target, runs).finally(close)
     }
   } finally {
-    await watches.stop()
-    await stop()
+    await bench.stop()
   }
   await report(runs)
   return runs.some(({ lost, cause }) => lost > 0 && cause !== 'stop') ? 1 : 0
-}
-
-function chooseCauses (): Cause[] {
-  const names = values.causes === '' ? causes.map(({ name }) => name) : values.causes.split(',')
-  return names.map((name) => {
-    const cause = causes.find((candidate) => candidate.name === name)
-    if (!cause) throw new Error(`no cause '${name}'; there are: ${causes.map((one) => one.name).join(', ')}`)
-    return cause
-  })
 }
 
 function mode (): Mode {
@@ -80,7 +76,8 @@ function mode (): Mode {
   return found
 }
 
-function givenTarget (): { target: Target, stop: () => Promise<void> } | undefined {
+/** Somebody else's, whatever the cause. */
+function givenTarget (): Bench | undefined {
   const { pods, service, host, port } = values
   const label = values['master-label']
   if (pods === undefined && service === undefined) return undefined
@@ -97,9 +94,28 @@ function givenTarget (): { target: Target, stop: () => Promise<void> } | undefin
     sentinelPort: values['sentinel-port'] === undefined ? undefined : Number(values['sentinel-port']),
     masterName: values['master-name'],
     statefulSets: values['stateful-sets'].split(',').filter(Boolean),
-    password: process.env['REDIS_PASSWORD'],
+    login: { password: process.env['REDIS_PASSWORD'] },
   }
-  return { target, stop: async () => {} }
+  const nothing = async () => {}
+  return { open: async () => ({ target, close: nothing }), stop: nothing }
+}
+
+async function repeatAll (some: readonly Cause[], target: Target, runs: Run[]): Promise<void> {
+  const watches = startWatches(target)
+  try {
+    for (const cause of some) {
+      const missing = whatIsMissing(cause, target)
+      if (missing === undefined) await repeat(cause, target, watches, runs)
+      else console.log(`${cause.name}: left out, it needs ${missing}`)
+    }
+  } finally {
+    await watches.stop()
+  }
+}
+
+function whatIsMissing ({ localOnly, isChange }: Cause, { isLocal, parent }: Target): string | undefined {
+  if (localOnly && !isLocal) return 'the processes, links and pod addresses of the local cluster'
+  return isChange && parent === undefined ? 'a RedisSentinel of this operator' : undefined
 }
 
 async function repeat (cause: Cause, target: Target, watches: ReturnType<typeof startWatches>, runs: Run[]): Promise<void> {
@@ -107,8 +123,8 @@ async function repeat (cause: Cause, target: Target, watches: ReturnType<typeof 
   for (let run = 1; run <= count; run += 1) {
     const result = await measure(target, watches, cause, run)
     runs.push(result)
-    const { promoted, labelled, published, written, gap, gaps, sentinelGap, lost, acknowledged } = result
-    const line = Object.entries({ promoted, labelled, published, written, gap, gaps, sentinelGap }).map(([name, value]) => `${name} ${value?.toFixed(2) ?? '-'}`)
+    const { promoted, labelled, published, written, gap, gaps, sentinelGap, everywhere, lost, acknowledged } = result
+    const line = Object.entries({ promoted, labelled, published, written, gap, gaps, sentinelGap, everywhere }).map(([name, value]) => `${name} ${value?.toFixed(2) ?? '-'}`)
     console.log(`${cause.name} ${run}/${count}: ${line.join(', ')} s, ${lost} of ${acknowledged} lost`)
     await save(runs)
   }

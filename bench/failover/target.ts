@@ -1,5 +1,13 @@
 /** What is measured: an existing Redis with Sentinel on some cluster, by the names that its operator gives. */
 import { execa } from 'execa'
+import { stringify } from 'yaml'
+
+/** What the clients of the measured cluster need: nothing, a password, or a password and TLS. */
+export const SECURITIES = ['none', 'password', 'tls'] as const
+export type Security = typeof SECURITIES[number]
+
+/** What a client shows, as the user `default`. */
+export interface Login { readonly password?: string | undefined, readonly isTls?: boolean }
 
 export interface Target {
   /** Of kubectl and of what it starts. */
@@ -20,9 +28,14 @@ export interface Target {
   readonly masterName: string
   /** For the rolling update. */
   readonly statefulSets: readonly string[]
-  readonly password: string | undefined
+  /** A rotation replaces it. */
+  login: Login
   /** The resource of this operator, as kubectl names it. */
   readonly parent?: string
+  /** Label selector of its sentinel pods; they want the same login as its redis pods. */
+  readonly sentinels?: string
+  /** The folder with its certificate and the authority of that, when it has TLS. */
+  readonly certificates?: string
   /** When it is measured without the probe: it must be there between the runs, or the Service would never lead to the new master. */
   readonly probe?: { readonly start: () => Promise<void>, readonly stop: () => Promise<void> }
 }
@@ -41,14 +54,18 @@ export async function kubectl (target: Target, ...args: string[]): Promise<strin
   return stdout
 }
 
+export async function apply (target: Target, manifest: object): Promise<void> {
+  await execa('kubectl', ['apply', '-f', '-'], { env: target.environment, input: stringify(manifest) })
+}
+
 interface PodObject {
   metadata: { name: string, uid: string, labels?: Record<string, string>, deletionTimestamp?: string }
   spec: { nodeName?: string }
   status: { podIP?: string, conditions?: { type: string, status: string }[] }
 }
 
-export async function pods (target: Target): Promise<PodSeen[]> {
-  const { items } = JSON.parse(await kubectl(target, 'get', 'pods', '-l', target.pods, '-o', 'json')) as { items: PodObject[] }
+export async function pods (target: Target, selector = target.pods): Promise<PodSeen[]> {
+  const { items } = JSON.parse(await kubectl(target, 'get', 'pods', '-l', selector, '-o', 'json')) as { items: PodObject[] }
   const [label = '', value] = target.masterLabel.split('=')
   return items.map(({ metadata, spec, status }) => ({
     name: metadata.name,
@@ -60,8 +77,8 @@ export async function pods (target: Target): Promise<PodSeen[]> {
   }))
 }
 
-/** Looks every 50 ms, up to `seconds`. */
-export async function until<T> (what: string, look: () => Promise<T | undefined> | T | undefined, seconds = 120): Promise<T> {
+/** Looks every 50 ms, if nothing else is said, up to `seconds`. */
+export async function until<T> (what: string, look: () => Promise<T | undefined> | T | undefined, seconds = 120, paceMs = 50): Promise<T> {
   const end = Date.now() + seconds * 1000
   let last: unknown
   for (;;) {
@@ -72,7 +89,7 @@ export async function until<T> (what: string, look: () => Promise<T | undefined>
       last = error
     }
     if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`, { cause: last })
-    await sleep(50)
+    await sleep(paceMs)
   }
 }
 

@@ -70,7 +70,7 @@ async function watchRole (target: Target, pod: PodSeen, onMaster: (pod: PodSeen)
   let redis: Redis | undefined
   for (let failures = 0; !order.stop && failures < 100; await sleep(ROLE_PACE_MS)) {
     try {
-      redis ??= await connect(pod.ip, 6379, target.password)
+      redis ??= await connect(pod.ip, 6379, target.login)
       const [role] = await redis.role() as unknown[]
       if (role === 'master') onMaster(pod)
       failures = 0

@@ -20,15 +20,17 @@ export interface Endpoint {
 
 /** How the processes of one cluster are reached. */
 export interface Access {
-  /**
-   * Of the default user, the newest first; empty: none is known, or wanted. While it changes some processes accept the one and some the
-   * other: they are tried in turn.
-   */
-  readonly passwords: () => readonly string[]
+  /** Empty: none are known, or wanted. While they change some processes accept these and some those: they are tried in turn. */
+  readonly logins: () => readonly Login[]
   /** Undefined: not by TLS. Empty: by TLS, and not read yet. */
   readonly certificate: () => Certificate | undefined
   /** A process has refused what is known, or shown a certificate that is not of that authority. */
   readonly refused: () => void
+}
+
+export interface Login {
+  readonly username: string
+  readonly password: string
 }
 
 /** PEM texts. */
@@ -127,13 +129,11 @@ async function withDeadline<Reply> (client: Redis, command: (client: Redis) => P
   }
 }
 
-function settingsOf ({ passwords, certificate }: Access, refusals: number): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
-  const known = passwords()
-  const password = known[refusals % known.length]
+function settingsOf ({ logins, certificate }: Access, refusals: number): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+  const known = logins()
   const tls = certificate()
   return {
-    // with the user's name it is right also where none is wanted yet
-    ...(password !== undefined && { username: 'default', password }),
+    ...known[refusals % known.length],
     // the address is a pod's: no name to be verified, but the authority is
     ...(tls && { tls: { ...tls, checkServerIdentity: () => undefined } }),
   }

@@ -2,9 +2,10 @@
  * The password and the certificate of one cluster, from the Secrets that its RedisSentinel names: read when they are needed, and never
  * logged or published.
  */
+import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { ApiClient } from './api-client.ts'
-import type { Access, Certificate } from './connection.ts'
+import type { Access, Certificate, Login } from './connection.ts'
 import type { PublishEvent, Subject } from './events.ts'
 
 export interface SecretOptions {
@@ -27,6 +28,7 @@ interface Known {
   readonly certificate: Certificate | undefined
 }
 
+const USER = 'operator-probe'
 const DEADLINE_MS = 5000
 const REFRESH_MS = 300_000
 const RETRY_MS = 5000
@@ -73,7 +75,7 @@ export function createSecret ({ api, log, now, publishEvent, onChange }: SecretO
   }
 
   return {
-    passwords: () => known.passwords,
+    logins: () => loginsOf(known.passwords),
     certificate: () => known.certificate,
     refused: () => { dueAt = Math.min(dueAt, readAt + REFUSED_MS) },
     keep: (cluster) => {
@@ -83,6 +85,18 @@ export function createSecret ({ api, log, now, publishEvent, onChange }: SecretO
       read(cluster).finally(() => { reading = false }).catch((err: unknown) => log.error({ err }, 'secret lost'))
     },
   }
+}
+
+/**
+ * The probe has a user of its own, with a password that is made from the Secret's (passwords.sh). It exists from the moment when passwords
+ * are wanted; before that any name and password will do at a default user without one.
+ */
+function loginsOf (passwords: readonly string[]): Login[] {
+  const own = (password: string) => createHash('sha256').update(`${USER}:${password}`).digest('hex')
+  return [
+    ...passwords.map((password) => ({ username: USER, password: own(password) })),
+    ...passwords.map((password) => ({ username: 'default', password })),
+  ]
 }
 
 type Data = Readonly<Record<string, string>>

@@ -11,7 +11,7 @@ export const METRICS_PORT_NAME = 'metrics'
 
 /** As passwords.sh makes it; CONFIG would show it the passwords. */
 const OWN_USER: EnvVar[] = [
-  { name: 'REDIS_USER', value: 'exporter' },
+  { name: 'REDIS_USER', value: 'operator-exporter' },
   { name: 'REDIS_PASSWORD_FILE', value: EXPORTER_PASSWORD },
   { name: 'REDIS_EXPORTER_CONFIG_COMMAND', value: '-' },
 ]

@@ -3,7 +3,7 @@ import { gapsOf, histogram, type Run, summary, table } from '../../bench/failove
 import { plot } from '../../bench/failover/plot.ts'
 
 const run = (gap: number, more: Partial<Run> = {}): Run => ({
-  cause: 'kill', run: 1, at: '2026-11-24T00:00:00Z', promoted: 0.3, labelled: 0.4, published: 0.41, written: 0.5, sentinelWritten: null, gap, gaps: gap, interruptions: [], sentinelGap: null, acknowledged: 1000, lost: 0, ...more,
+  cause: 'kill', run: 1, at: '2026-11-24T00:00:00Z', promoted: 0.3, labelled: 0.4, published: 0.41, written: 0.5, sentinelWritten: null, gap, gaps: gap, interruptions: [], sentinelGap: null, everywhere: null, acknowledged: 1000, lost: 0, ...more,
 })
 const titles = new Map([['kill', 'kill -9 <of> the process'], ['drain', 'drain']])
 
@@ -26,7 +26,14 @@ t.test('the table has a row for each cause that was run, and sums what was lost'
   t.equal(lines.length, 3)
   t.match(lines[2], '| kill -9 <of> the process | 2 | 0.30 / 0.30 / 0.30 |')
   t.match(lines[2], '| 0.25 / 0.75 / 0.75 |')
-  t.match(lines[2], /\| - \| - \| 2 of 2000 \|$/)
+  t.match(lines[2], /\| - \| - \| - \| 2 of 2000 \|$/)
+})
+
+t.test('a change has its gaps and when it was everywhere, and nothing of a promotion', async (t) => {
+  const nobody = { promoted: null, labelled: null, published: null, written: null }
+  const [header = '', rule = '', row = ''] = table([run(0.01, { cause: 'drain', gaps: 0, everywhere: 12.5, ...nobody })], titles).split('\n')
+  t.equal(row, '| drain | 1 | - | - | - | - | 0.01 / 0.01 / 0.01 | 0.00 / 0.00 / 0.00 | - | - | 12.50 / 12.50 / 12.50 | 0 of 1000 |')
+  t.strictSame([rule, row].map((line) => line.split('|').length), [header, header].map((line) => line.split('|').length))
 })
 
 t.test('the histogram counts every run once', async (t) => {

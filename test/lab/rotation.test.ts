@@ -1,4 +1,5 @@
 // A password that changes, or comes, under a running cluster: nobody is refused or restarted, in whatever order the pods get to know it.
+import { createHash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { REDIS_PORT, SENTINEL_PORT, until } from './questions.ts'
 import { createSecure, PASSWORD, type Secure, type SecureOptions } from './secure.ts'
@@ -144,7 +145,7 @@ t.test('users.acl: its users come and go while redis runs, a wrong line is count
   const [pod] = lab.redis as [Pod]
   const as = async (user: string, password: string, ...command: string[]) => (await lab.ask(pod, pod.address(), REDIS_PORT, password, '--user', user, ...command)).trim()
   const users = (...lines: string[]) => lab.setSecret(pod, { password: PASSWORD, 'users.acl': `# of the shop\n${lines.join('\n')}\n` })
-  await users('user reader on >r ~* +get +ping', 'user gone on >g +ping', 'user bad on >secret +there-is-none', 'user default on nopass')
+  await users('user reader on >r ~* +get +ping', 'user gone on >g +ping', 'user bad on >secret +there-is-none', 'user default on nopass', 'user operator-probe on nopass +@all')
   t.match(await ready(pod), { code: 0 })
   t.equal(await as('reader', 'r', 'GET', 'a'), 'x')
   t.match(await as('reader', 'r', 'SET', 'a', 'y'), /NOPERM/)
@@ -165,4 +166,21 @@ t.test('users.acl: its users come and go while redis runs, a wrong line is count
   await lab.setPassword(pod, PASSWORD)
   await ready(pod)
   t.match(await as('reader', 'r2', 'PING'), /NOAUTH/, 'without the file there are none')
+})
+
+t.test('replication, sentinels and the probe have users of their own, which see no data', async (t) => {
+  const lab = await secureFor(t, {})
+  await lab.startAll()
+  await write(lab, PASSWORD, 'a')
+  for (const pod of lab.redis) t.match(await lab.ask(pod, pod.address(), REDIS_PORT, PASSWORD, 'CONFIG', 'GET', 'masteruser'), /operator-replication/)
+  for (const pod of lab.sentinels) t.match(await lab.ask(pod, pod.address(), SENTINEL_PORT, PASSWORD, 'CLIENT', 'LIST'), /user=operator-sentinel/)
+  const made = (user: string) => createHash('sha256').update(`${user}:${PASSWORD}`).digest('hex')
+  for (const pod of lab.redis) {
+    t.match(await lab.ask(pod, pod.address(), REDIS_PORT, PASSWORD, 'CLIENT', 'LIST'), /user=operator-sentinel/)
+    for (const user of ['operator-replication', 'operator-sentinel', 'operator-probe']) {
+      const as = (...words: string[]) => lab.ask(pod, pod.address(), REDIS_PORT, made(user), '--user', user, ...words)
+      t.match(await as('PING'), /^PONG/, `${user} of ${pod.name}`)
+      for (const words of ['GET a', 'SET a y', 'KEYS *', 'ACL LIST', 'FLUSHALL', 'SHUTDOWN']) t.match(await as(...words.split(' ')), /NOPERM/, words)
+    }
+  }
 })

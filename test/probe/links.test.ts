@@ -9,7 +9,7 @@ import { makeCertificates } from '../lab/secure.ts'
 import { redisPod, sentinelPod, startLab, until } from './lab.ts'
 
 const now = () => performance.now()
-const OPEN = { passwords: () => [], certificate: () => undefined, refused: () => {} }
+const OPEN = { logins: () => [], certificate: () => undefined, refused: () => {} }
 
 await t.test('a link follows its process through life, hanging, death and the next process', async (t) => {
   const lab = await startLab()
@@ -110,7 +110,7 @@ await t.test('passwords are tried in turn, also where none is wanted yet; a refu
   lab.startSentinels()
   let known: string[] = ['wrong', 'right']
   let refusals = 0
-  const common = { access: { passwords: () => known, certificate: () => undefined, refused: () => { refusals += 1 } }, now, onChange: () => {} }
+  const common = { access: { logins: () => known.map((password) => ({ username: 'default', password })), certificate: () => undefined, refused: () => { refusals += 1 } }, now, onChange: () => {} }
   const redis = openRedisLink({ host: lab.address(redisPod(0)), port: 6379, ...common })
   const sentinel = openSentinelLink({ host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', ...common })
   t.teardown(() => { redis.close(); sentinel.close() })
@@ -159,7 +159,7 @@ await t.test('by TLS a process of another authority is not believed, and one tha
   let certificate: object = {}
   let refusals = 0
   const link = openRedisLink({
-    host: lab.address(redisPod(0)), port: 6379, access: { passwords: () => [], certificate: () => certificate, refused: () => { refusals += 1 } }, now, onChange: () => {},
+    host: lab.address(redisPod(0)), port: 6379, access: { logins: () => [], certificate: () => certificate, refused: () => { refusals += 1 } }, now, onChange: () => {},
   })
   t.teardown(link.close)
   await until('without an authority it is refused', () => refusals > 1)

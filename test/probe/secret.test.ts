@@ -29,41 +29,43 @@ async function start (t: Tap) {
   const put = (data: Record<string, string>) => fake.put(SECRETS, {
     metadata: { name: CLUSTER.authSecret, namespace: 'ns' }, data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')])),
   })
-  return { fake, secret, clock, events, logged, put, changes: () => changes }
+  const passwords = () => secret.logins().flatMap(({ username, password }) => username === 'default' ? [password] : [])
+  return { fake, secret, passwords, clock, events, logged, put, changes: () => changes }
 }
 
 await t.test('it is read at first, and a second after a refusal; the former password stays known', async (t) => {
-  const { secret, clock, put, changes, logged } = await start(t)
+  const { secret, passwords, clock, put, changes, logged } = await start(t)
   put({ password: 'öne \n' })
   secret.keep(undefined)
   secret.keep({ ...CLUSTER, authSecret: undefined })
-  t.strictSame(secret.passwords(), [], 'nobody has named one')
+  t.strictSame(passwords(), [], 'nobody has named one')
   secret.keep(CLUSTER)
   await until('it is read', () => changes() === 1)
-  t.strictSame(secret.passwords(), ['öne '])
+  t.strictSame(passwords(), ['öne '])
+  t.strictSame(secret.logins(), [{ username: 'operator-probe', password: 'a34faee788c850a8d6af4835b18e664141fe7b7f3adc481734d49f778e31f289' }, { username: 'default', password: 'öne ' }], 'its own user first')
   put({ password: 'two' })
   secret.keep(CLUSTER)
   secret.refused()
   clock.ahead += 1001
   secret.keep(CLUSTER)
   await until('it is read again', () => changes() === 2)
-  t.strictSame(secret.passwords(), ['two', 'öne '])
+  t.strictSame(passwords(), ['two', 'öne '])
   put({ password: 'three', 'previous-password': 'two' })
   clock.ahead += 300_001
   secret.keep(CLUSTER)
   await until('and after five minutes', () => changes() === 3)
-  t.strictSame(secret.passwords(), ['three', 'two', 'öne '])
+  t.strictSame(passwords(), ['three', 'two', 'öne '])
   put({ password: 'four' })
   clock.ahead += 300_001
   secret.keep(CLUSTER)
   await until('three of them are kept', () => changes() === 4)
-  t.strictSame(secret.passwords(), ['four', 'three', 'two'])
+  t.strictSame(passwords(), ['four', 'three', 'two'])
   t.strictSame(logged, [], 'nothing is logged')
 })
 
 for (const [what, data] of [['empty', { password: '' }], ['of two lines', { password: 'a\nb' }], ['not there', {}]] as const) {
   await t.test(`a password that is ${what} is an event, changes nothing, and is asked for again`, async (t) => {
-    const { secret, clock, put, events, changes, logged } = await start(t)
+    const { secret, passwords, clock, put, events, changes, logged } = await start(t)
     put({ password: 'one' })
     secret.keep(CLUSTER)
     await until('it is read', () => changes() === 1)
@@ -72,7 +74,7 @@ for (const [what, data] of [['empty', { password: '' }], ['of two lines', { pass
     secret.keep(CLUSTER)
     await until('it is said', () => events.length === 1)
     t.match(events[0], /^SecretUnusable Secret cache-password: key password is not one line with a password$/)
-    t.strictSame(secret.passwords(), ['one'])
+    t.strictSame(passwords(), ['one'])
     t.equal(logged.length, 1)
     put({ password: 'two' })
     clock.ahead += 5001
@@ -94,7 +96,7 @@ await t.test('a Secret that does not exist is said as well, and found when it co
 })
 
 await t.test('a certificate is known to be wanted before it is read, and whole or not at all', async (t) => {
-  const { secret, clock, put, events, changes } = await start(t)
+  const { secret, passwords, clock, put, events, changes } = await start(t)
   const cluster = { ...CLUSTER, authSecret: undefined, tlsSecret: CLUSTER.authSecret }
   put({ 'tls.crt': 'cert', 'tls.key': 'key' })
   t.equal(secret.certificate(), undefined)
@@ -107,5 +109,5 @@ await t.test('a certificate is known to be wanted before it is read, and whole o
   secret.keep(cluster)
   await until('it is read', () => changes() === 1)
   t.strictSame(secret.certificate(), { ca: 'ca', cert: 'cert', key: 'key' })
-  t.strictSame(secret.passwords(), [])
+  t.strictSame(passwords(), [])
 })

@@ -149,7 +149,9 @@ for (const [name, shell] of Object.entries(SHELLS)) {
     const conf = await world.read('data/redis.conf')
     t.match(conf, '\nreplica-announce-ip fd00::11\n')
     t.match(conf, '\nreplicaof fd00::10 6379\n')
-    t.match(conf, '\nuser default on ~* &* +@all "> p#\\"\\\\ $x\'"\nmasteruser default\nmasterauth " p#\\"\\\\ $x\'"\n')
+    t.match(conf, '\nuser default on ~* &* +@all "> p#\\"\\\\ $x\'"\n')
+    t.match(conf, /\nuser operator-replication on -@all \+psync \+replconf \+ping ">[0-9a-f]{64}"\n/)
+    t.match(conf, /\nmasteruser operator-replication\nmasterauth "[0-9a-f]{64}"\n/, 'made from it')
     t.equal(world.mode('data/redis.conf'), '600', 'also when there was a readable one')
     t.match(await world.read('passwords'), /^( p#"\\ \$x'\n)+$/, 'redis-cli has it in its environment')
     for (const text of [log, await world.read('asked'), await world.read('started')]) t.notMatch(text, 'p#')
@@ -162,8 +164,10 @@ for (const [name, shell] of Object.entries(SHELLS)) {
     const conf = await world.read('data/sentinel.conf')
     t.match(conf, '\nsentinel monitor mymaster fd00::11 6379 2\n', 'master_host keeps its colons')
     t.match(conf, '\nuser default on ~* &* +@all ">\\"p w\\""\n')
-    t.match(conf, '\nsentinel sentinel-user default\nsentinel auth-user mymaster default\n')
-    for (const directive of ['sentinel sentinel-pass', 'sentinel auth-pass mymaster']) t.match(conf, `\n${directive} "\\"p w\\""\n`)
+    for (const directive of ['sentinel sentinel-', 'sentinel auth-']) {
+      const name = directive.includes('auth') ? 'mymaster ' : ''
+      t.match(conf, `\n${directive}user ${name}operator-sentinel\n${directive}pass ${name}"`)
+    }
     t.equal(world.mode('data/sentinel.conf'), '600')
     for (const text of [log, await world.read('asked'), await world.read('started')]) t.notMatch(text, 'p w')
   })

@@ -95,8 +95,8 @@ t.test('the exporter has a user of its own that sees figures and no data', async
   writeFileSync(join(world.root, 'exporter', 'password.json'), '{"redis://127.0.0.1:6379":"e1"}')
   world.start()
   await until('it is ready', async () => (await world.play('ready')).code === 0)
-  t.match(await world.cli('exporter', 'e1', 'INFO', 'server'), /redis_version/)
-  for (const words of [['GET', 'a'], ['CONFIG', 'GET', '*'], ['ACL', 'LIST'], ['SHUTDOWN']]) t.match(await world.cli('exporter', 'e1', ...words), /NOPERM/)
+  t.match(await world.cli('operator-exporter', 'e1', 'INFO', 'server'), /redis_version/)
+  for (const words of [['GET', 'a'], ['CONFIG', 'GET', '*'], ['ACL', 'LIST'], ['SHUTDOWN']]) t.match(await world.cli('operator-exporter', 'e1', ...words), /NOPERM/)
 })
 
 t.test('any answer is life, and an unknown word is an error', async (t) => {

@@ -3,6 +3,10 @@
 # reading of their answers.
 # shellcheck disable=SC2034 # most variables are for the scripts that source this file
 
+case ${0##*/} in
+  sentinel-*) SERVER=sentinel OWN_USERS='operator-sentinel operator-probe' ;;
+  *) SERVER=redis OWN_USERS='operator-replication operator-sentinel operator-probe' ;;
+esac
 # shellcheck source=../../redis/scripts/local.sh
 . "${CONFIG_DIR:-/config}/local.sh"
 # shellcheck source=../../redis/scripts/passwords.sh

@@ -10,9 +10,8 @@ local_redis() {
 }
 
 use_password_towards_others() {
-  answer=$(printf 'CONFIG SET masteruser default\nCONFIG SET masterauth %s\n' "$(quoted '' "$password")" | local_redis)
-  [ "$answer" = "OK
-OK" ]
+  use_towards_others operator-replication
+  all_ok "$(printf 'CONFIG SET masteruser %s\nCONFIG SET masterauth %s\n' "$their_user" "$their_password" | local_redis)"
 }
 
 # A Service that was deleted comes back with another address: the pod goes on under that one. A replica says who it is

@@ -233,8 +233,11 @@ start() {
     [ "$1" = master ] || echo "replicaof $2 $REDIS_PORT"
     [ "$1" = master ] || echo "replica-priority $(priority_of_data)"
     user_lines
-    if [ -n "$password" ]; then echo 'masteruser default'; fi
-    password_lines masterauth
+    if [ -n "$password" ]; then
+      use_towards_others operator-replication
+      echo "masteruser $their_user"
+      echo "masterauth $their_password"
+    fi
   } >>"$DATA_DIR/redis.conf"
   # .seen: this volume has served once. .synced: says redis-ready.sh, of the process that runs now.
   : >"$DATA_DIR/.seen"

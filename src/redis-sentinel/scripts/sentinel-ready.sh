@@ -57,10 +57,9 @@ local_sentinel() {
 }
 
 use_password_towards_others() {
-  pass=$(quoted '' "$password")
-  answer=$(printf 'SENTINEL SET %s auth-pass %s\nSENTINEL CONFIG SET sentinel-pass %s\n' "$MASTER_NAME" "$pass" "$pass" | local_cli "$SENTINEL_PORT")
-  [ "$answer" = "OK
-OK" ]
+  use_towards_others operator-sentinel
+  all_ok "$(printf 'SENTINEL SET %s auth-user %s auth-pass %s\nSENTINEL CONFIG SET sentinel-user %s\nSENTINEL CONFIG SET sentinel-pass %s\n' \
+    "$MASTER_NAME" "$their_user" "$their_password" "$their_user" "$their_password" | local_cli "$SENTINEL_PORT")"
 }
 
 # A sentinel asks a redis for its role every ten seconds. One that last heard "master" of a replica, and then is cut off together with the

@@ -131,10 +131,12 @@ write_config() {
   echo "sentinel parallel-syncs $MASTER_NAME 1"
   user_lines
   if [ -n "$password" ]; then
-    echo 'sentinel sentinel-user default'
-    echo "sentinel auth-user $MASTER_NAME default"
+    use_towards_others operator-sentinel
+    echo "sentinel sentinel-user $their_user"
+    echo "sentinel sentinel-pass $their_password"
+    echo "sentinel auth-user $MASTER_NAME $their_user"
+    echo "sentinel auth-pass $MASTER_NAME $their_password"
   fi
-  password_lines 'sentinel sentinel-pass' "sentinel auth-pass $MASTER_NAME"
   [ -z "$config_epoch" ] || echo "sentinel config-epoch $MASTER_NAME $config_epoch"
   [ -z "$leader_epoch" ] || echo "sentinel leader-epoch $MASTER_NAME $leader_epoch"
   [ -z "$current_epoch" ] || echo "sentinel current-epoch $current_epoch"

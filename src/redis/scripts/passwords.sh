@@ -17,6 +17,10 @@ USERS=$DATA_DIR/.users
 FORMER_SECONDS=${FORMER_SECONDS:-600}
 # of the exporter's own user, made by the pod's init container
 EXPORTER=${EXPORTER:-/exporter/password.json}
+# Users with the rights that replication, the sentinels and the probe need, and passwords that are made from the one of the Secret: what
+# these processes keep does not open the data. The scripts themselves and the applications are `default`.
+OWN_USERS=${OWN_USERS:-}
+SERVER=${SERVER:-redis}
 
 # no_password: why there is none although there should be one, so that nothing starts unprotected by mistake.
 load_password() {
@@ -57,10 +61,44 @@ quoted() {
   printf '"%s%s"' "$1" "$(printf '%s\n' "$2" | sed 's/["\\]/\\&/g')"
 }
 
-# password_lines DIRECTIVE...: each with the password
-password_lines() {
-  [ -n "$password" ] || return 0
-  for directive in "$@"; do printf '%s %s\n' "$directive" "$(quoted '' "$password")"; done
+# password_of USER PASSWORD
+password_of() {
+  if [ "$1" = default ]; then printf '%s' "$2"; else printf '%s:%s' "$1" "$2" | sha256sum | cut -d' ' -f1; fi
+}
+
+# rules_of USER: an unknown command would keep the server from starting, and a sentinel has few
+rules_of() {
+  case "$SERVER $1" in
+    'redis operator-replication') echo '+psync +replconf +ping' ;;
+    # as Redis' own documentation of Sentinel says
+    'redis operator-sentinel')
+      echo 'allchannels +ping +info +role +publish +subscribe +multi +exec +slaveof +config|rewrite +client|setname +client|kill +script|kill'
+      ;;
+    'redis operator-probe')
+      echo '+ping +role +info +multi +exec +replicaof +config|get +config|set +client|setname +client|pause +client|unpause +client|kill' \
+        '+script|kill +function|kill'
+      ;;
+    'sentinel operator-sentinel') echo 'allchannels +ping +info +role +publish +subscribe +client|setname +sentinel' ;;
+    'sentinel operator-probe') echo 'allchannels +ping +psubscribe +client|setname +sentinel' ;;
+  esac
+}
+
+# acl_lines COMMAND RULES-OF-DEFAULT RESET PASSWORD...: for redis.conf, or for redis-cli
+acl_lines() {
+  command=$1 rules=$2 reset=$3
+  shift 3
+  for user in default $OWN_USERS; do
+    [ "$user" = default ] || rules="on -@all $(rules_of "$user")"
+    printf '%s %s' "$command" "$user${rules:+ $rules}${reset:+ $reset}"
+    for one in "$@"; do [ -z "$one" ] || printf ' %s' "$(quoted '>' "$(password_of "$user" "$one")")"; done
+    echo
+  done
+}
+
+# use_towards_others USER: user and password for others
+use_towards_others() {
+  if wants_password; then their_user=$1; else their_user=default; fi
+  their_password=$(quoted '' "$(password_of "$their_user" "$password")")
 }
 
 # Is a password wanted? While a running cluster gets one, pods without it are among the others: AUTH is `open` in cluster.env until then.
@@ -74,11 +112,10 @@ user_lines() {
     read_password "$ACCEPTED"
     [ "$kept" != "$password" ] || read_password "$FORMER"
     former=${kept:-$previous}
-    printf 'user default on ~* &* +@all %s' "$(quoted '>' "$password")"
-    [ -z "$former" ] || [ "$former" = "$password" ] || printf ' %s' "$(quoted '>' "$former")"
-    echo
+    [ "$former" != "$password" ] || former=''
+    acl_lines user 'on ~* &* +@all' '' "$password" "$former"
   fi
-  [ ! -r "$EXPORTER" ] || printf 'user exporter on -@all +ping +info +slowlog +latency +client|list +client|setname %s\n' \
+  [ ! -r "$EXPORTER" ] || printf 'user operator-exporter on -@all +ping +info +slowlog +latency +client|list +client|setname %s\n' \
     "$(quoted '>' "$(sed 's/.*:"\(.*\)"}$/\1/' "$EXPORTER")")"
 }
 
@@ -91,7 +128,7 @@ note_passwords() {
   fi
   keep_password "$password" "$ACCEPTED"
   rm -f "$FORMER"
-  [ -z "$former" ] || [ "$former" = "$password" ] || keep_password "$former" "$FORMER"
+  [ -z "$former" ] || keep_password "$former" "$FORMER"
   : >"$USED"
 }
 
@@ -122,13 +159,18 @@ accept_password() {
   # nobody has a password at an open server: from now on everybody needs it
   first=''
   [ -n "$kept" ] || first=resetpass
-  answer=$(printf 'ACL SETUSER default %s %s\n' "$first" "$(quoted '>' "$password")" | local_cli "$1")
+  answer=$(acl_lines 'ACL SETUSER' '' "$first" "$password" | local_cli "$1")
   use_here "$password"
-  [ "$answer" = OK ] || return 1
+  all_ok "$answer" || return 1
   rm -f "$USED"
   [ -z "$kept" ] || keep_password "$kept" "$FORMER"
   keep_password "$password" "$ACCEPTED"
   say 'accepts the new password'
+}
+
+# all_ok ANSWERS: one OK for each command
+all_ok() {
+  [ -n "$1" ] && ! printf '%s\n' "$1" | grep -qvx OK
 }
 
 # Who is silent reads it at its start. use_password_towards_others is the server's own way.
@@ -142,8 +184,8 @@ use_password() {
 end_former() {
   read_password "$FORMER"
   [ -e "$USED" ] && [ "$kept" != "$previous" ] && [ $(($(date +%s) - $(stat -c %Y "$USED"))) -ge "$FORMER_SECONDS" ] || return 0
-  answer=$(printf 'ACL SETUSER default resetpass %s\n' "$(quoted '>' "$password")" | local_cli "$1")
-  [ "$answer" = OK ] || return 0
+  answer=$(acl_lines 'ACL SETUSER' '' resetpass "$password" | local_cli "$1")
+  all_ok "$answer" || return 0
   rm -f "$FORMER"
   say 'accepts the former password no more'
 }
@@ -165,7 +207,7 @@ apply_users() {
 }
 
 user_commands() {
-  grep -Ev '^user (default|exporter) ' "$1" | sed -n 's/^user \([^ ][^ ]*\) /ACL SETUSER \1 reset /p'
+  grep -Ev '^user (default|operator-[a-z]*) ' "$1" | sed -n 's/^user \([^ ][^ ]*\) /ACL SETUSER \1 reset /p'
 }
 
 gone_users() {
