@@ -10,7 +10,7 @@ import { parentPrefix } from '../src/metadata/names.ts'
 import { ROOT } from './clusters.ts'
 
 const USAGE = `usage: npm run capture -- NAMESPACE redis/NAME|redissentinel/NAME > request.json
-Prints the sync request for a CR of the cluster of KUBECONFIG. Pods are there with name, labels, owner and status alone; managedFields and
+Prints the sync request for a CR of the cluster of KUBECONFIG. Pods are there with name, labels, owner, volumes' names and status alone; managedFields and
 last-applied annotations are left out. Secrets are never read. Then:
   npm run render -- --explain request.json
   curl -sd @request.json http://WEBHOOK:8080/v1/redis-sentinel/sync`
@@ -30,7 +30,10 @@ interface KubernetesObject {
   status?: object
 }
 
-const CHILDREN = ['configmaps', 'services', 'statefulsets.apps', 'poddisruptionbudgets.policy']
+const CHILDREN = [
+  'configmaps', 'services', 'statefulsets.apps', 'poddisruptionbudgets.policy', 'networkpolicies.networking.k8s.io',
+  'roles.rbac.authorization.k8s.io', 'rolebindings.rbac.authorization.k8s.io',
+]
 /** kubectl's and Metacontroller's: the object once more. */
 const LAST_APPLIED = '/last-applied-configuration'
 
@@ -50,10 +53,11 @@ function redacted ({ metadata, ...rest }: KubernetesObject): KubernetesObject {
   return { ...rest, metadata: { ...kept, ...(Object.keys(left).length > 0 && { annotations: left }) } }
 }
 
-/** The hook reads who a pod is and how it is, never what runs in it. */
+/** The hook reads who a pod is, how it is and which volumes it has, never what runs in it. */
 function redactedPod (pod: KubernetesObject): KubernetesObject {
-  const { apiVersion, kind, metadata, status } = redacted(pod)
-  return { apiVersion, kind, metadata, ...(status && { status }) }
+  const { apiVersion, kind, metadata, spec, status } = redacted(pod)
+  const { volumes = [] } = (spec ?? {}) as { volumes?: { name: string }[] }
+  return { apiVersion, kind, metadata, spec: { volumes: volumes.map(({ name }) => ({ name })) }, ...(status && { status }) }
 }
 
 function grouped (objects: readonly KubernetesObject[]): Record<string, Record<string, KubernetesObject>> {
@@ -74,13 +78,15 @@ async function main ([namespace, resource]: string[]): Promise<number> {
   const name = parent.kind === 'Redis' ? 'redis' : 'redis-sentinel'
   const children = (await list(namespace, CHILDREN.join(','))).filter(({ metadata }) =>
     metadata.ownerReferences?.some((owner) => owner.controller === true && owner.uid === parent.metadata.uid))
-  const pods = await list(namespace, 'pods', '-l', `app=${name},name=${parentPrefix(parent.metadata.name)}`)
+  const ofParent = ['-l', `app=${name},name=${parentPrefix(parent.metadata.name)}`]
+  const pods = await list(namespace, 'pods', ...ofParent)
+  const claims = await list(namespace, 'persistentvolumeclaims', ...ofParent)
   const controller = parse(await readFile(`${ROOT}/metacontroller/${name}.yaml`, 'utf8')) as object
   const request = {
     controller,
     parent: redacted(parent),
     children: { ...EMPTY, ...grouped(children.map(redacted)) },
-    related: { 'Pod.v1': {}, ...grouped(pods.map(redactedPod)) },
+    related: { 'Pod.v1': {}, 'PersistentVolumeClaim.v1': {}, ...grouped([...pods.map(redactedPod), ...claims.map(redacted)]) },
     finalizing: false,
   }
   console.log(JSON.stringify(request, null, 2))

@@ -35,6 +35,7 @@ const COVERED: readonly (readonly [test: string, why: string, sources: readonly 
   ['test/hook/kinds.test.ts', 'every property rehearses', ['hook/rehearse']],
   ['test/operator/server.test.ts', 'a second server beside the first', ['operator/metrics']],
   ['test/probe/pure-parts.test.ts', 'the small pure pieces', ['config', 'connection', 'inventory', 'label-patch', 'process-state', 'replies'].map((name) => `probe/${name}`)],
+  ['test/probe/bindings.test.ts', 'what both watch', ['probe/parents']],
   ['test/probe/decide.test.ts', 'types of what is decided on', ['probe/observation']],
   ['test/probe/links.test.ts', 'against real processes', ['probe/redis-link', 'probe/sentinel-link']],
   ['test/probe/api.test.ts', 'against a fake API server', ['probe/api-client', 'probe/lease', 'probe/reflector']],

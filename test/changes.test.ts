@@ -33,6 +33,7 @@ const CHANGES: Record<string, object> = {
   'tls.secretName': { tls: { secretName: 'other' } },
   'tls.clientCertificates': { tls: { secretName: 'cert', clientCertificates: 'required' } },
   paused: { paused: true },
+  binding: { binding: { enable: true } },
   networkPolicy: { networkPolicy: { clients: [{ podSelector: {} }] } },
   sentinelConfig: { sentinelConfig: { loglevel: 'verbose' } },
   'storage.accessModes': { storage: { size: '1Gi', accessModes: ['ReadWriteOncePod'] } },

@@ -45,7 +45,8 @@ for (const name of KIND_NAMES) {
   })
 
   t.test(`${name}: what sync may answer is declared, and updated in place`, async (t) => {
-    const full = name === 'redis' ? redis() : redisSentinel({ exporter: { enable: true }, auth: { secretName: 'password' }, networkPolicy: {} })
+    const fields = { exporter: { enable: true }, auth: { secretName: 'password' }, networkPolicy: {}, binding: { enable: true } }
+    const full = name === 'redis' ? redis(fields) : redisSentinel(fields)
     const answered = new Set(settled(name, full).response.children.map((child) => `${child.apiVersion} ${PLURALS[child.kind ?? '']}`))
     const declared = spec.childResources.map((child) => `${child.apiVersion} ${child.resource}`)
     for (const one of answered) t.ok(declared.includes(one), one)

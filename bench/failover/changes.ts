@@ -6,7 +6,7 @@ import { connect } from './clients.ts'
 import { newPassword, putCertificate, putPassword } from './secrets.ts'
 import { kubectl, type Login, pods, type Target, until } from './target.ts'
 
-export interface Member { readonly name: string, readonly ip: string, readonly port: number }
+interface Member { readonly name: string, readonly ip: string, readonly port: number }
 
 /** A kubelet brings a new Secret or ConfigMap within a minute or two. */
 const SECONDS = 300

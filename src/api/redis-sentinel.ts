@@ -1,6 +1,7 @@
 /** The RedisSentinel kind: a master, its replicas and the sentinels that watch them. */
 import { z } from 'zod'
 import { Auth, AUTH_RULES } from './auth.ts'
+import { Binding } from './binding.ts'
 import { Config, configProblems, SentinelConfig } from './config.ts'
 import { type CelRule, commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
 import { NetworkPolicySettings } from './network-policy.ts'
@@ -30,6 +31,7 @@ export const RedisSentinelSpec = z.object({
   auth: Auth.optional(),
   tls: Tls.optional(),
   networkPolicy: NetworkPolicySettings.optional(),
+  binding: Binding.optional(),
   config: Config,
   sentinelConfig: SentinelConfig,
   redisPod: PodSettings.optional(),

@@ -1,6 +1,7 @@
 /** The Redis kind: one Redis process with its volume. */
 import { z } from 'zod'
 import { Auth, AUTH_RULES } from './auth.ts'
+import { Binding } from './binding.ts'
 import { Config, configProblems } from './config.ts'
 import { commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
 import { NetworkPolicySettings } from './network-policy.ts'
@@ -17,6 +18,7 @@ export const RedisSpec = z.object({
   auth: Auth.optional(),
   tls: Tls.optional(),
   networkPolicy: NetworkPolicySettings.optional(),
+  binding: Binding.optional(),
   config: Config,
   pod: PodSettings.optional(),
   service: ServiceSettings.optional(),

@@ -54,6 +54,8 @@ export function redisNames (name: string) {
     config: `${prefix}-config`,
     state: `${prefix}-state`,
     networkPolicy: `${prefix}-redis`,
+    binding: `${prefix}-binding`,
+    secretAccess: `${prefix}-sentinel-probe`,
   } as const
 }
 
@@ -68,5 +70,5 @@ export function redisSentinelNames (name: string) {
     podDisruptionBudget: `${prefix}-${component}`,
     networkPolicy: `${prefix}-${component}`,
   } as const)
-  return { prefix, master: `${prefix}-redis-master`, redis: part('redis'), sentinel: part('sentinel'), state: `${prefix}-state`, secretAccess: `${prefix}-sentinel-probe` } as const
+  return { prefix, master: `${prefix}-redis-master`, redis: part('redis'), sentinel: part('sentinel'), state: `${prefix}-state`, secretAccess: `${prefix}-sentinel-probe`, binding: `${prefix}-binding` } as const
 }

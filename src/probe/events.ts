@@ -26,6 +26,8 @@ export type EventReason =
   | 'VolumeNotGrown'
   /** A Secret that the spec names is not there, or lacks what it is for; what was read before stays in force. */
   | 'SecretUnusable'
+  /** The Secret for applications is not as it should be. */
+  | 'BindingNotWritten'
   /** For longer than a failover takes no master could be confirmed. */
   | 'NoMaster'
 
@@ -41,7 +43,7 @@ export type PublishEvent = (subject: Subject, reason: EventReason, message: stri
 
 const COMPONENT = 'sentinel-probe'
 const WARNINGS: readonly EventReason[] = [
-  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'VolumeNotGrown', 'SecretUnusable', 'NoMaster',
+  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'VolumeNotGrown', 'SecretUnusable', 'BindingNotWritten', 'NoMaster',
 ]
 /** The same thing said again within this time says nothing new. */
 const SILENCE_MS = 60_000

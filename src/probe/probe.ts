@@ -1,12 +1,14 @@
 /** The probe put together: inventory -> one loop per cluster -> patches, as long as the Lease is ours. */
 import type { Logger } from 'pino'
 import type { ApiClient } from './api-client.ts'
+import { startBindings } from './bindings.ts'
 import { type ClusterLoop, startClusterLoop } from './cluster-loop.ts'
 import { createEventPublisher } from './events.ts'
 import { startInventory } from './inventory.ts'
 import { keepLease } from './lease.ts'
 import { createMembers } from './members.ts'
 import { createMetrics } from './metrics.ts'
+import { followParents } from './parents.ts'
 import { createSecret } from './secret.ts'
 import { startVolumeGrowth } from './volume-growth.ts'
 
@@ -32,7 +34,7 @@ export interface Probe {
 export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, lease: leaseOptions }: ProbeOptions): Probe {
   const now = () => performance.now()
   const loops = new Map<string, ClusterLoop>()
-  const wakeAll = () => { for (const loop of [...loops.values(), growth]) loop.wake() }
+  const wakeAll = () => { for (const loop of [...loops.values(), growth, bindings]) loop.wake() }
 
   const lease = keepLease({ ...leaseOptions, api: leaseApi, log, now, onChange: wakeAll })
   const metrics = createMetrics({
@@ -53,7 +55,9 @@ export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, leas
     mayAct: () => lease.holds() && inventory.isSynced(),
   }
 
-  const growth = startVolumeGrowth({ ...shared, namespace: watchNamespace, mayAct: lease.holds })
+  const parents = followParents({ ...shared, namespace: watchNamespace, onChange: () => { growth.wake(); bindings.wake() } })
+  const growth = startVolumeGrowth({ ...shared, namespace: watchNamespace, parents, mayAct: lease.holds })
+  const bindings = startBindings({ ...shared, parents, mayAct: lease.holds })
 
   function onChange (key: string): void {
     const exists = inventory.view(key).facts !== undefined
@@ -79,7 +83,7 @@ export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, leas
   async function stop (): Promise<void> {
     await lease.release().catch((err: unknown) => log.warn({ err }, 'lease not released'))
     inventory.stop()
-    growth.stop()
+    for (const one of [parents, growth, bindings]) one.stop()
     for (const loop of loops.values()) loop.stop()
   }
 

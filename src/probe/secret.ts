@@ -106,7 +106,7 @@ function text (data: Data, key: string): string {
 }
 
 /** As passwords.sh reads them: one line each. */
-function passwordsOf (data: Data): string[] {
+export function passwordsOf (data: Data): string[] {
   const [password = '', previous = ''] = ['password', 'previous-password'].map((key) => text(data, key).replace(/\n$/, ''))
   if (password === '' || password.includes('\n')) throw new Error('key password is not one line with a password')
   return previous === '' ? [password] : [password, previous]

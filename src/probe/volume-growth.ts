@@ -3,15 +3,12 @@
  * their class allows it. Never shrinks one, and leaves the claims of removed ordinals alone.
  */
 import type { Logger } from 'pino'
-import { GROUP, REDIS, REDIS_SENTINEL, VERSION } from '../api/group.ts'
-import type { Storage } from '../api/kubernetes.ts'
-import { RedisSentinelSpec } from '../api/redis-sentinel.ts'
-import { RedisSpec } from '../api/redis.ts'
-import { canonicalQuantity, isLess } from '../metadata/canonical.ts'
+import { isLess } from '../metadata/canonical.ts'
 import type { Component } from '../metadata/labels.ts'
-import { claimName, redisNames, redisSentinelNames } from '../metadata/names.ts'
+import { claimName } from '../metadata/names.ts'
 import type { ApiClient } from './api-client.ts'
 import type { PublishEvent } from './events.ts'
+import type { ParentFacts, Parents } from './parents.ts'
 import { type KubeObject, startReflector, type Stored } from './reflector.ts'
 import { startWakeable } from './wakeable.ts'
 
@@ -20,6 +17,7 @@ export interface VolumeGrowthOptions {
   readonly log: Logger
   /** Empty: all. */
   readonly namespace: string
+  readonly parents: Pick<Parents, 'all'>
   readonly mayAct: () => boolean
   readonly now: () => number
   readonly publishEvent: PublishEvent
@@ -30,15 +28,7 @@ export interface VolumeGrowth {
   readonly stop: () => void
 }
 
-interface Wish extends Stored {
-  readonly kind: string
-  readonly namespace: string
-  readonly name: string
-  readonly uid: string
-  readonly statefulSet: string
-  readonly replicas: number
-  readonly size: string
-}
+type Wish = ParentFacts & { readonly size: string }
 
 interface Claim extends Stored {
   readonly requested: string
@@ -51,13 +41,13 @@ const DEADLINE_MS = 5000
 const RETRY_MS = 60_000
 
 export function startVolumeGrowth (options: VolumeGrowthOptions): VolumeGrowth {
-  const { api, log, namespace, mayAct, now, publishEvent } = options
+  const { api, log, namespace, parents, mayAct, now, publishEvent } = options
   const refusedAt = new Map<string, number>()
   const scope = namespace === '' ? '' : `/namespaces/${namespace}`
 
   async function run (): Promise<number> {
     for (const [key, at] of refusedAt) if (now() - at >= RETRY_MS) refusedAt.delete(key)
-    if (mayAct()) for (const wish of parents.wishes.values()) await grow(wish)
+    if (mayAct()) for (const parent of parents.all()) if (hasClaims(parent)) await grow(parent)
     return RETRY_MS
   }
 
@@ -95,64 +85,19 @@ export function startVolumeGrowth (options: VolumeGrowthOptions): VolumeGrowth {
     trim: trimClaim,
     onChange: () => loop.wake(),
   })
-  const parents = followParents({ api, log, scope, onChange: loop.wake })
   return {
     wake: loop.wake,
-    stop: () => { for (const one of [claims, parents, loop]) one.stop() },
+    stop: () => { for (const one of [claims, loop]) one.stop() },
   }
 }
 
-interface ParentsOptions extends Pick<VolumeGrowthOptions, 'api' | 'log'> {
-  readonly scope: string
-  readonly onChange: () => void
-}
-
-function followParents ({ api, log, scope, onChange }: ParentsOptions) {
-  const wishes = new Map<string, Wish>()
-  const follow = (plural: string, trim: (object: Parent, before: Wish | undefined) => Wish | undefined) => startReflector<Wish>({
-    api,
-    log,
-    path: `/apis/${GROUP}/${VERSION}${scope}/${plural}`,
-    trim,
-    onChange: (key, after) => {
-      if (after) wishes.set(`${plural} ${key}`, after)
-      else wishes.delete(`${plural} ${key}`)
-      onChange()
-    },
-  })
-  const reflectors = [follow(REDIS.plural, trimRedis), follow(REDIS_SENTINEL.plural, trimRedisSentinel)]
-  return { wishes, stop: () => { for (const one of reflectors) one.stop() } }
+function hasClaims (parent: ParentFacts): parent is Wish {
+  return parent.size !== undefined
 }
 
 /** Another size may be tried at once. */
 function refusal ({ namespace, size }: Wish, name: string): string {
   return `${namespace}/${name} ${size}`
-}
-
-const RedisWish = RedisSpec.pick({ storage: true, paused: true })
-const RedisSentinelWish = RedisSentinelSpec.pick({ storage: true, redisReplicas: true, paused: true })
-
-type Parent = KubeObject & { readonly spec?: unknown }
-
-function trimRedis (object: Parent, before: Wish | undefined): Wish | undefined {
-  const spec = RedisWish.safeParse(object.spec)
-  if (!spec.success || (spec.data.paused && before)) return before
-  const { statefulSet } = redisNames(object.metadata.name)
-  return wishOf(object, spec.data.storage, { kind: REDIS.kind, statefulSet, replicas: 1 })
-}
-
-function trimRedisSentinel (object: Parent, before: Wish | undefined): Wish | undefined {
-  const spec = RedisSentinelWish.safeParse(object.spec)
-  if (!spec.success || (spec.data.paused && before)) return before
-  const { statefulSet } = redisSentinelNames(object.metadata.name).redis
-  return wishOf(object, spec.data.storage, { kind: REDIS_SENTINEL.kind, statefulSet, replicas: spec.data.redisReplicas })
-}
-
-/** A folder of the node has no size. */
-function wishOf ({ metadata }: Parent, { hostPath, size }: Storage, rest: Pick<Wish, 'kind' | 'statefulSet' | 'replicas'>): Wish | undefined {
-  if (hostPath !== undefined) return undefined
-  const { namespace = '', name, uid = '', resourceVersion = '' } = metadata
-  return { namespace, name, uid, resourceVersion, size: canonicalQuantity(size), ...rest }
 }
 
 interface ClaimObject extends KubeObject {

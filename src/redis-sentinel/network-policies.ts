@@ -5,8 +5,8 @@ import type { Parent } from '../metadata/children.ts'
 import { redisSentinelNames } from '../metadata/names.ts'
 import { REDIS_PORT } from '../redis/exporter.ts'
 import { networkPolicies } from '../redis/network-policy.ts'
+import { PROBE } from '../redis/secret-access.ts'
 import { identity } from './identity.ts'
-import { PROBE } from './secret-access.ts'
 import { SENTINEL_PORT } from './services.ts'
 
 const PROBE_PODS: NetworkPolicyPeer = {

@@ -6,6 +6,7 @@ import { prune } from '../metadata/canonical.ts'
 import { type Answer, byName, type Child, type Observed, type Parent } from '../metadata/children.ts'
 import { redisSentinelNames } from '../metadata/names.ts'
 import { keepImmutable, SETTINGS_ANNOTATION } from '../redis/pod.ts'
+import { secretAccess } from '../redis/secret-access.ts'
 import { resolveSpec, stateConfigMap } from '../redis/state.ts'
 import { appliedVerdict, differing, missing, podsOf, refused, RESYNC_SECONDS } from '../redis/status.ts'
 import { claimsVerdict } from '../redis/volume-claims.ts'
@@ -15,7 +16,6 @@ import { configMaps, type Members } from './config-maps.ts'
 import { identity } from './identity.ts'
 import { networkPoliciesOf } from './network-policies.ts'
 import { podDisruptionBudget } from './pod-disruption-budgets.ts'
-import { secretAccess } from './secret-access.ts'
 import { podServices, sharedServices } from './services.ts'
 import { redisStatefulSet, sentinelStatefulSet } from './stateful-sets.ts'
 import { masters, redisSentinelStatus } from './status.ts'
@@ -38,7 +38,13 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
     ...podServices(parent, observed, 'sentinel', spec.sentinelReplicas),
     podDisruptionBudget(parent, 'redis'),
     podDisruptionBudget(parent, 'sentinel'),
-    ...secretAccess(parent, spec),
+    ...secretAccess({
+      name: names.secretAccess,
+      namespace: parent.metadata.namespace,
+      identity: identity(parent, 'redis'),
+      read: [spec.auth?.secretName, spec.tls?.secretName],
+      written: spec.binding?.enable ? names.binding : undefined,
+    }),
   ]), ...networkPoliciesOf(parent, spec), ...startable(statefulSets, configs.length === 2, members !== undefined, observed)]
   const absent = missing([...children, ...statefulSets], observed)
   const otherwise = differing(children, observed)

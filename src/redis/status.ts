@@ -2,7 +2,7 @@
 import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { Pod } from 'kubernetes-types/core/v1.js'
 import type { Condition, Phase } from '../api/kubernetes.ts'
-import type { RedisStatus } from '../api/redis.ts'
+import type { RedisSpec, RedisStatus } from '../api/redis.ts'
 import { type Answer, byName, type Child, childrenOf, nameOf, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
 import { conditions } from '../metadata/conditions.ts'
 import { difference } from '../metadata/difference.ts'
@@ -107,6 +107,10 @@ export function refused (parent: Parent, verdicts: readonly Verdict[], now: Date
   return { status: { phase: 'Error', conditions: conditions(parent, [ready, ...verdicts], now) }, children: [] }
 }
 
+export function bindingOf ({ binding }: Pick<RedisSpec, 'binding'>, name: string): Pick<RedisStatus, 'binding'> {
+  return binding?.enable ? { binding: { name } } : {}
+}
+
 /** SpecValid, Applied, and what is only sometimes there. */
 export function inOrder ([specValid, ...more]: readonly Verdict[], applied: Verdict): Verdict[] {
   return [...(specValid ? [specValid] : []), applied, ...more]
@@ -114,17 +118,19 @@ export function inOrder ([specValid, ...more]: readonly Verdict[], applied: Verd
 
 export interface RedisSituation {
   readonly parent: Parent
+  readonly spec: RedisSpec
   readonly observed: Observed
   /** Of the spec: state.ts. */
   readonly verdicts: readonly Verdict[]
   readonly applied: Verdict
 }
 
-export function redisStatus ({ parent, observed, verdicts, applied }: RedisSituation, now: Date): RedisStatus {
+export function redisStatus ({ parent, spec, observed, verdicts, applied }: RedisSituation, now: Date): RedisStatus {
   const names = redisNames(parent.metadata.name)
   const pods = podsOf(observed, byName(observed.statefulSets, names.statefulSet))
   const all = conditions(parent, [readyVerdict(pods, applied), ...inOrder(verdicts, applied)], now)
-  return { phase: phaseOf(all), endpoint: endpointOf(parent, names.service, REDIS_PORT), conditions: all }
+  const endpoint = endpointOf(parent, names.service, REDIS_PORT)
+  return { phase: phaseOf(all), endpoint, ...bindingOf(spec, names.binding), conditions: all }
 }
 
 function readyVerdict (pods: readonly Pod[], applied: Verdict): Verdict {

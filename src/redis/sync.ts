@@ -8,6 +8,7 @@ import { REDIS_PORT } from './exporter.ts'
 import { networkPolicies } from './network-policy.ts'
 import { redisConfigMap } from './config-map.ts'
 import { keepImmutable } from './pod.ts'
+import { secretAccess } from './secret-access.ts'
 import { redisServices } from './services.ts'
 import { resolveSpec, stateConfigMap } from './state.ts'
 import { redisStatefulSet } from './stateful-set.ts'
@@ -30,6 +31,12 @@ export function syncRedis (parent: Redis | Parent, observed: Observed, now: Date
     redisConfigMap(parent, spec, identity),
     stateConfigMap(parent, names.state, identity, spec),
     ...redisServices(parent, spec, identity),
+    // the probe has nothing to do with a single Redis but for this
+    ...(spec.binding?.enable
+      ? secretAccess({
+        name: names.secretAccess, namespace: parent.metadata.namespace, identity, read: [spec.auth?.secretName], written: names.binding,
+      })
+      : []),
   ]), ...networkPolicies({
     name: names.networkPolicy,
     namespace: parent.metadata.namespace,
@@ -43,7 +50,7 @@ export function syncRedis (parent: Redis | Parent, observed: Observed, now: Date
   const otherwise = differing(children, observed)
   const applied = appliedVerdict({ absent, otherwise, claims: claimsVerdict([statefulSet], observed) })
   return {
-    status: redisStatus({ parent, observed, verdicts, applied }, now),
+    status: redisStatus({ parent, spec, observed, verdicts, applied }, now),
     children,
     ...(absent.length + otherwise.length > 0 && { resyncAfterSeconds: RESYNC_SECONDS }),
   }

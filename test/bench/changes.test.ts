@@ -1,6 +1,12 @@
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:tls'
 import t from 'tap'
 import { chosenCauses, usual } from '../../bench/failover/causes.ts'
-import { another, everywhere, timesIn } from '../../bench/failover/changes.ts'
+import { another, everywhere, shownSerial, timesIn } from '../../bench/failover/changes.ts'
+import { makeCertificates } from '../lab/secure.ts'
 
 const CHANGES = ['config', 'rotation', 'renewal']
 const names = (list: string) => chosenCauses(list).map(({ name }) => name)
@@ -39,4 +45,17 @@ t.test('everywhere: each is asked until it says yes, no longer, and an error is 
     return name === 'one' || times === 3
   }, 1)
   t.strictSame(asked, { one: 1, two: 3 })
+})
+
+t.test('a certificate is known by its serial number, as the one that shows it and as the file has it', async (t) => {
+  const folder = t.testdir({})
+  await makeCertificates(folder)
+  const [cert, key] = await Promise.all(['tls.crt', 'tls.key'].map((file) => readFile(`${folder}/${file}`)))
+  const server = createServer({ cert, key }).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const member = { name: 'redis-0', ip: '127.0.0.1', port: (server.address() as AddressInfo).port }
+  t.equal(await shownSerial(member), new X509Certificate(cert ?? '').serialNumber)
+  server.close()
+  await t.rejects(shownSerial(member), { code: 'ECONNREFUSED' })
 })

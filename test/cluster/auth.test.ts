@@ -28,7 +28,7 @@ t.before(async () => namespace(NAMESPACE))
 t.teardown(async () => kubectl('delete', 'namespace', NAMESPACE, '--wait=false'))
 
 t.test('without its Secret nothing starts, and the condition and the readiness say so; with it both kinds do, and want it', async (t) => {
-  await apply(redis(NAMESPACE, 'one', { ...AUTH, exporter: { enable: true } }), redisSentinel(NAMESPACE, 'born', AUTH))
+  await apply(redis(NAMESPACE, 'one', { ...AUTH, exporter: { enable: true }, binding: { enable: true } }), redisSentinel(NAMESPACE, 'born', AUTH))
   const events = () => inNamespace('get', 'events', '-o', 'jsonpath={.items[*].message}')
   t.ok(await eventually('readiness says why', events, (text) => /waiting: \/auth\/password is not one line with a password/.test(text)))
   t.ok(await eventually('and so does the probe', events, (text) => /Secret cache-password: .*not found/.test(text)))
@@ -41,6 +41,10 @@ t.test('without its Secret nothing starts, and the condition and the readiness s
   const exporter = await serviceAddress(NAMESPACE, 'one-exporter')
   const metrics = await eventually('the exporter is let in', async () => (await fetch(`http://${exporter}:9121/metrics`)).text(), (text) => /^redis_up 1$/m.test(text))
   t.notMatch(metrics, FIRST)
+  const uri = () => inNamespace('get', 'secret', 'one-binding', '-o', 'jsonpath={.data.uri}')
+  const bound = await eventually('applications find it in a Secret', uri, (text) => text.length > 10 && !text.includes('NotFound'))
+  t.equal(Buffer.from(bound, 'base64').toString('utf8'), `redis://default:${encodeURIComponent(FIRST)}@one-svc.${NAMESPACE}.svc:6379`)
+  t.equal(await inNamespace('get', 'redis', 'one', '-o', 'jsonpath={.status.binding.name}'), 'one-binding')
   await inNamespace('delete', 'redissentinel/born')
 })
 

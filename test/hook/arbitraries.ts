@@ -17,12 +17,13 @@ const config = optional(fc.dictionary(fc.constantFrom('maxmemory', 'hz', 'databa
 const auth = optional(fc.record({ secretName: fc.constantFrom('password', 'a.b') }))
 const networkPolicy = optional(fc.record({ clients: fc.constant([{ podSelector: {} }]), metrics: fc.constant([{ ipBlock: { cidr: '10.0.0.0/8' } }]) }, { requiredKeys: [] }))
 const paused = optional(fc.boolean())
+const binding = optional(fc.record({ enable: fc.boolean() }))
 const podSettings = optional(fc.record({
   nodeSelector: fc.constant({ disk: 'fast' }), tolerations: fc.constant([{ operator: 'Exists' }]), labels: fc.constant({ team: 'a' }), resources, imagePullPolicy: fc.constantFrom('Always', 'Never'),
 }, { requiredKeys: [] }))
 const serviceSettings = optional(fc.record({ type: fc.constantFrom('NodePort', 'LoadBalancer'), annotations: fc.constant({ a: 'b' }) }, { requiredKeys: [] }))
 const SPECS: Record<KindName, fc.Arbitrary<object>> = {
-  redis: fc.record({ image, nodePort, exporter, storage, auth, networkPolicy, paused, config, pod: podSettings, service: serviceSettings }),
+  redis: fc.record({ image, nodePort, exporter, storage, auth, networkPolicy, paused, binding, config, pod: podSettings, service: serviceSettings }),
   'redis-sentinel': fc.record({
     image,
     sentinelImage: image,
@@ -39,6 +40,7 @@ const SPECS: Record<KindName, fc.Arbitrary<object>> = {
     auth,
     networkPolicy,
     paused,
+    binding,
     storage,
     config,
     redisPod: podSettings,

@@ -65,7 +65,7 @@ t.test('a short name is kept as it is, a long one is its head and a hash of the 
 
 t.test('the names that users and dashboards depend on', async (t) => {
   t.strictSame(redisNames('demo'), {
-    prefix: 'demo', statefulSet: 'demo-redis', service: 'demo-svc', headless: 'demo-headless', exporter: 'demo-exporter', config: 'demo-config', state: 'demo-state', networkPolicy: 'demo-redis',
+    prefix: 'demo', statefulSet: 'demo-redis', service: 'demo-svc', headless: 'demo-headless', exporter: 'demo-exporter', config: 'demo-config', state: 'demo-state', networkPolicy: 'demo-redis', binding: 'demo-binding', secretAccess: 'demo-sentinel-probe',
   })
   t.strictSame(redisSentinelNames('demo'), {
     prefix: 'demo',
@@ -74,6 +74,7 @@ t.test('the names that users and dashboards depend on', async (t) => {
     sentinel: { statefulSet: 'demo-sentinel', service: 'demo-sentinel', headless: 'demo-sentinel-headless', config: 'demo-sentinel-config', podDisruptionBudget: 'demo-sentinel', networkPolicy: 'demo-sentinel' },
     state: 'demo-state',
     secretAccess: 'demo-sentinel-probe',
+    binding: 'demo-binding',
   })
 })
 

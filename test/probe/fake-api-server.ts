@@ -106,8 +106,9 @@ export function createFakeApiServer ({ host = '127.0.0.1' } = {}): FakeApiServer
     const parent = parts.slice(0, -1).join('/')
     if (request.method === 'GET' && url.searchParams.get('watch')) return watch(url.pathname, url.searchParams, response)
     const parsed = body === '' ? undefined : JSON.parse(body)
+    const isApply = request.headers['content-type'] === 'application/apply-patch+yaml'
     const [status, reply]: Reply = request.method === 'PATCH'
-      ? patch(parent, name, parsed)
+      ? isApply ? [200, put(parent, parsed)] : patch(parent, name, parsed)
       : request.method === 'PUT'
         ? replace(parent, name, parsed)
         : request.method === 'POST' ? create(url.pathname, parsed) : read(url, parent, name)
@@ -117,7 +118,7 @@ export function createFakeApiServer ({ host = '127.0.0.1' } = {}): FakeApiServer
   function read (url: URL, parent: string, name: string): Reply {
     const one = store.get(parent)?.get(name)
     if (one) return [200, one]
-    if (parent.endsWith('/leases')) return [404, { message: 'not found' }]
+    if (/\/(leases|secrets)$/.test(parent)) return [404, { message: 'not found' }]
     const items = [...collectionOf(url.pathname).values()].filter((object) => matches(object, url.searchParams.get('labelSelector')))
     const from = Number(url.searchParams.get('continue') ?? 0)
     const to = from + Number(url.searchParams.get('limit') ?? items.length)

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { createApiClient } from '../../src/probe/api-client.ts'
 import type { EventReason } from '../../src/probe/events.ts'
+import { followParents } from '../../src/probe/parents.ts'
 import { startVolumeGrowth } from '../../src/probe/volume-growth.ts'
 import { createFakeApiServer } from './fake-api-server.ts'
 import { until } from './lab.ts'
@@ -20,15 +21,18 @@ async function start (t: Tap) {
   const events: [EventReason, string][] = []
   const clock = { ahead: 0 }
   const lease = { held: true }
+  const log = pino({ level: 'silent' })
+  const parents = followParents({ api, log, namespace: '', onChange: () => growth.wake() })
   const growth = startVolumeGrowth({
     api,
-    log: pino({ level: 'silent' }),
+    log,
     namespace: '',
+    parents,
     mayAct: () => lease.held,
     now: () => performance.now() + clock.ahead,
     publishEvent: ({ kind, name }, reason, message) => events.push([reason, `${kind} ${name}: ${message}`]),
   })
-  t.teardown(async () => { growth.stop(); api.close(); await fake.stop() })
+  t.teardown(async () => { parents.stop(); growth.stop(); api.close(); await fake.stop() })
   const claim = (name: string, storage: string, phase = 'Bound') => fake.put(CLAIMS, {
     metadata: { name, namespace: 'ns', labels: { app: name.includes('cache') ? 'redis-sentinel' : 'redis', component: 'redis' } },
     spec: { resources: { requests: { storage } } },

@@ -123,3 +123,11 @@ t.test('without an observed StatefulSet nothing is kept', async (t) => {
   t.equal(keepImmutable(desired, undefined), desired)
   t.equal(keepImmutable(desired, { metadata: { name: 'demo-redis' } }), desired)
 })
+
+t.test('claims are kept unless the user asks for something else', async (t) => {
+  const policy = (storage: object) => redisStatefulSet(redis({ storage }), RedisSpec.parse(redis({ storage }).spec), redisIdentity(redis())).spec
+  t.strictSame(policy({ size: '1Gi' })?.persistentVolumeClaimRetentionPolicy, { whenDeleted: 'Retain', whenScaled: 'Retain' })
+  const asked = policy({ size: '1Gi', accessModes: ['ReadWriteOncePod'], retention: { whenDeleted: 'Delete' } })
+  t.strictSame(asked?.persistentVolumeClaimRetentionPolicy, { whenDeleted: 'Delete', whenScaled: 'Retain' })
+  t.strictSame(asked?.volumeClaimTemplates?.[0]?.spec?.accessModes, ['ReadWriteOncePod'])
+})
