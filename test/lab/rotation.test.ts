@@ -111,6 +111,12 @@ t.test('a Secret that is gone or empty changes nothing, and the log says so; one
   for (const some of lab.pods) await lab.setPassword(some, NEXT)
   await ready(pod)
   t.notOk(await accepts(lab, pod, PASSWORD), 'until it is named no more')
+  await lab.setSecret(pod, { password: NEXT, 'previous-password': 'another' })
+  await ready(pod)
+  t.ok(await accepts(lab, pod, 'another') && await accepts(lab, pod, NEXT), 'one that is named later is accepted, too')
+  await lab.setPassword(pod, NEXT)
+  await ready(pod)
+  t.notOk(await accepts(lab, pod, 'another'))
 })
 
 t.test('a running cluster gets a password: pods with and without it work together until the hook says that all have it', async (t) => {
@@ -163,9 +169,12 @@ t.test('users.acl: its users come and go while redis runs, a wrong line is count
   await lab.healed()
   await ready(pod)
   t.equal(await as('reader', 'r2', 'PING'), 'PONG', 'a restart has them again')
+  await lab.setSecret(pod, {})
+  await ready(pod)
+  t.equal(await as('reader', 'r2', 'PING'), 'PONG', 'a Secret that is gone takes nobody away')
   await lab.setPassword(pod, PASSWORD)
   await ready(pod)
-  t.match(await as('reader', 'r2', 'PING'), /NOAUTH/, 'without the file there are none')
+  t.match(await as('reader', 'r2', 'PING'), /NOAUTH/, 'one without the file does')
 })
 
 t.test('replication, sentinels and the probe have users of their own, which see no data', async (t) => {

@@ -18,7 +18,7 @@ import { type Fields, MASTER_NAME, parseInfo, REDIS_PORT, SENTINEL_PORT, until }
 
 const run = promisify(execFile)
 /** What a file of redis or a shell could take apart. */
-export const PASSWORD = ' # it"s \\ $HOME `id` ; \'x\' é*'
+export const PASSWORD = ' # it"s \\ $HOME `id` ; \'x\' é*\\'
 const ORDINALS = [0, 1, 2]
 
 export interface SecureOptions {

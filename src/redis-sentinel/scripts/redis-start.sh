@@ -235,8 +235,7 @@ start() {
     user_lines
     if [ -n "$password" ]; then
       use_towards_others operator-replication
-      echo "masteruser $their_user"
-      echo "masterauth $their_password"
+      printf 'masteruser %s\nmasterauth %s\n' "$their_user" "$their_password"
     fi
   } >>"$DATA_DIR/redis.conf"
   # .seen: this volume has served once. .synced: says redis-ready.sh, of the process that runs now.

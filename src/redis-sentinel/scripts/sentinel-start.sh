@@ -132,10 +132,9 @@ write_config() {
   user_lines
   if [ -n "$password" ]; then
     use_towards_others operator-sentinel
-    echo "sentinel sentinel-user $their_user"
-    echo "sentinel sentinel-pass $their_password"
-    echo "sentinel auth-user $MASTER_NAME $their_user"
-    echo "sentinel auth-pass $MASTER_NAME $their_password"
+    # no echo: that of dash takes backslashes apart
+    printf 'sentinel sentinel-user %s\nsentinel sentinel-pass %s\n' "$their_user" "$their_password"
+    printf 'sentinel auth-user %s %s\nsentinel auth-pass %s %s\n' "$MASTER_NAME" "$their_user" "$MASTER_NAME" "$their_password"
   fi
   [ -z "$config_epoch" ] || echo "sentinel config-epoch $MASTER_NAME $config_epoch"
   [ -z "$leader_epoch" ] || echo "sentinel leader-epoch $MASTER_NAME $leader_epoch"

@@ -151,7 +151,7 @@ apply_passwords() {
   wants_password || return 0
   [ "$password" = "$kept" ] || accept_password "$1" || return 0
   [ -e "$USED" ] || use_password
-  [ ! -e "$FORMER" ] || end_former "$1"
+  if [ -e "$FORMER" ]; then end_former "$1"; else accept_previous "$1"; fi
 }
 
 accept_password() {
@@ -181,6 +181,12 @@ use_password() {
   say 'uses the new password'
 }
 
+# The Secret names another one: good for as long as it does.
+accept_previous() {
+  [ -n "$previous" ] && [ "$previous" != "$password" ] || return 0
+  all_ok "$(acl_lines 'ACL SETUSER' '' '' "$previous" | local_cli "$1")" && keep_password "$previous" "$FORMER"
+}
+
 end_former() {
   read_password "$FORMER"
   [ -e "$USED" ] && [ "$kept" != "$previous" ] && [ $(($(date +%s) - $(stat -c %Y "$USED"))) -ge "$FORMER_SECONDS" ] || return 0
@@ -192,6 +198,8 @@ end_former() {
 
 # apply_users PORT: the lines "user NAME RULE..." of the Secret's users.acl, whenever they change. Never of the operator's own users.
 apply_users() {
+  # a Secret that is gone changes nothing here either
+  [ -s "$AUTH_DIR/password" ] || return 0
   [ -r "$AUTH_DIR/users.acl" ] || [ -e "$USERS" ] || return 0
   cat "$AUTH_DIR/users.acl" >"$USERS.new" 2>/dev/null || : >"$USERS.new"
   if [ -e "$USERS" ] && cmp -s "$USERS.new" "$USERS"; then
