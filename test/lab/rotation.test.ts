@@ -182,10 +182,10 @@ t.test('replication, sentinels and the probe have users of their own, which see 
   await lab.startAll()
   await write(lab, PASSWORD, 'a')
   for (const pod of lab.redis) t.match(await lab.ask(pod, pod.address(), REDIS_PORT, PASSWORD, 'CONFIG', 'GET', 'masteruser'), /operator-replication/)
-  for (const pod of lab.sentinels) t.match(await lab.ask(pod, pod.address(), SENTINEL_PORT, PASSWORD, 'CLIENT', 'LIST'), /user=operator-sentinel/)
+  const users = async (pod: Pod) => lab.ask(pod, pod.address(), portOf(pod), PASSWORD, 'CLIENT', 'LIST')
+  for (const pod of lab.pods) t.ok(await until('the sentinels are there', async () => (await users(pod)).includes('user=operator-sentinel') || undefined), pod.name)
   const made = (user: string) => createHash('sha256').update(`${user}:${PASSWORD}`).digest('hex')
   for (const pod of lab.redis) {
-    t.match(await lab.ask(pod, pod.address(), REDIS_PORT, PASSWORD, 'CLIENT', 'LIST'), /user=operator-sentinel/)
     for (const user of ['operator-replication', 'operator-sentinel', 'operator-probe']) {
       const as = (...words: string[]) => lab.ask(pod, pod.address(), REDIS_PORT, made(user), '--user', user, ...words)
       t.match(await as('PING'), /^PONG/, `${user} of ${pod.name}`)
