@@ -73,7 +73,7 @@ faults: dist/probe/main.js ## 35 faults against real processes, with a table of 
 	  $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
 
 # What depends on the version: the answers that the scripts read, the files that the servers write.
-VERSIONED := test/lab/{bootstrap,handover,restart,secure}.test.ts
+VERSIONED := test/lab/{bootstrap,handover,restart,secure,rotation}.test.ts
 VERSIONED_FAULTS := 2,3,4,5,7,14,15,21,30,34
 
 .PHONY: versions
