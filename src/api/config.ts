@@ -8,6 +8,14 @@ export type Config = z.infer<typeof Config>
 export const SentinelConfig = z.record(z.string(), z.string().max(1024)).optional().describe(
   'Directives of sentinel.conf, such as loglevel: verbose. Those on which failover rests cannot be set.')
 
+const Names = (what: string) => z.array(z.string().max(64)).max(1024).optional().describe(what)
+
+export const ConfigStatus = z.object({
+  live: Names('Directives that a running redis takes: by CONFIG SET, without a restart.'),
+  restart: Names('Directives that only a start reads: a change of them restarts the pods one by one.'),
+}).optional().describe('How a change of each directive of spec.config takes effect.')
+export type ConfigStatus = z.infer<typeof ConfigStatus>
+
 /** With what would break if a user set it, in groups. */
 const OWNED = new Set([
   // where it is and who it is
@@ -47,4 +55,13 @@ const READ_AT_START = new Set([
 /** The directives that a running Redis takes, or those that only a start reads. */
 export function directives (config: Config, when: 'live' | 'start'): Config {
   return Object.fromEntries(Object.entries(config ?? {}).filter(([name]) => READ_AT_START.has(name) === (when === 'start')))
+}
+
+/** Undefined without any. `all`: whether a running redis is told at all, or each change restarts it. */
+export function configStatus (config: Config, all: 'live' | 'restart'): ConfigStatus {
+  const names = (some: Config) => Object.keys(some ?? {}).sort()
+  if (names(config).length === 0) return undefined
+  const live = all === 'live' ? names(directives(config, 'live')) : []
+  const restart = all === 'live' ? names(directives(config, 'start')) : names(config)
+  return { ...(live.length > 0 && { live }), ...(restart.length > 0 && { restart }) }
 }

@@ -1,6 +1,7 @@
 /** Pieces of the custom resources that Kubernetes itself has too, under its own names. */
 import { z } from 'zod'
 import { BindingStatus } from './binding.ts'
+import { ConfigStatus } from './config.ts'
 
 /** A quantity as Kubernetes writes it: "1Gi", "100m", "0.5". */
 const QUANTITY = /^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/
@@ -69,6 +70,7 @@ export const commonStatus = {
   phase: Phase.optional().describe('Pending while it is being built or repaired, Ready when it serves, Error when a person must act.'),
   endpoint: z.string().max(512).optional().describe('host:port that clients inside the cluster write to.'),
   binding: BindingStatus,
+  config: ConfigStatus,
   observedGeneration: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe('The generation of the spec that this status belongs to.'),
   conditions: z.array(Condition).max(32).optional().describe('Ready, SpecValid, Applied and others; reasons are in docs/conditions.md.')
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] }),

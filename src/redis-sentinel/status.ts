@@ -5,7 +5,7 @@ import { byName, type Observed, type Parent, type Verdict } from '../metadata/ch
 import { conditions } from '../metadata/conditions.ts'
 import { MASTER_ROLE, ROLE_LABEL, ROLE_SINCE_ANNOTATION } from '../metadata/labels.ts'
 import { redisSentinelNames } from '../metadata/names.ts'
-import { bindingOf, endpointOf, inOrder, isReady, phaseOf, podsOf, troubleOf } from '../redis/status.ts'
+import { endpointOf, inOrder, isReady, phaseOf, podsOf, toldOf, troubleOf } from '../redis/status.ts'
 import { MASTER_PORT, SENTINEL_PORT } from './services.ts'
 
 export interface Situation {
@@ -33,7 +33,7 @@ export function redisSentinelStatus ({ parent, spec, observed, verdicts, applied
     phase: phaseOf(all),
     endpoint: endpointOf(parent, names.master, MASTER_PORT),
     sentinelEndpoint: endpointOf(parent, names.sentinel.service, SENTINEL_PORT),
-    ...bindingOf(spec, names.binding),
+    ...toldOf(spec, names.binding, 'live'),
     ...masterFields(parent, masters(pods.redis)),
     redisReady: counted(pods.redis, spec.redisReplicas),
     sentinelReady: counted(pods.sentinel, spec.sentinelReplicas),

@@ -1,6 +1,7 @@
 /** What the observed children and pods say; shared by both kinds. */
 import type { StatefulSet } from 'kubernetes-types/apps/v1.js'
 import type { Pod } from 'kubernetes-types/core/v1.js'
+import { configStatus } from '../api/config.ts'
 import type { Condition, Phase } from '../api/kubernetes.ts'
 import type { RedisSpec, RedisStatus } from '../api/redis.ts'
 import { type Answer, byName, type Child, childrenOf, nameOf, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
@@ -107,8 +108,12 @@ export function refused (parent: Parent, verdicts: readonly Verdict[], now: Date
   return { status: { phase: 'Error', conditions: conditions(parent, [ready, ...verdicts], now) }, children: [] }
 }
 
-export function bindingOf ({ binding }: Pick<RedisSpec, 'binding'>, name: string): Pick<RedisStatus, 'binding'> {
-  return binding?.enable ? { binding: { name } } : {}
+type Told = Pick<RedisStatus, 'binding' | 'config'>
+
+/** What of the spec the status repeats for programs: the Secret for applications, and how directives take effect. */
+export function toldOf ({ binding, config }: Pick<RedisSpec, 'binding' | 'config'>, secret: string, all: 'live' | 'restart'): Told {
+  const told = configStatus(config, all)
+  return { ...(binding?.enable && { binding: { name: secret } }), ...(told && { config: told }) }
 }
 
 /** SpecValid, Applied, and what is only sometimes there. */
@@ -130,7 +135,7 @@ export function redisStatus ({ parent, spec, observed, verdicts, applied }: Redi
   const pods = podsOf(observed, byName(observed.statefulSets, names.statefulSet))
   const all = conditions(parent, [readyVerdict(pods, applied), ...inOrder(verdicts, applied)], now)
   const endpoint = endpointOf(parent, names.service, REDIS_PORT)
-  return { phase: phaseOf(all), endpoint, ...bindingOf(spec, names.binding), conditions: all }
+  return { phase: phaseOf(all), endpoint, ...toldOf(spec, names.binding, 'restart'), conditions: all }
 }
 
 function readyVerdict (pods: readonly Pod[], applied: Verdict): Verdict {

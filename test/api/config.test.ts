@@ -1,5 +1,5 @@
 import t from 'tap'
-import { configLines, configProblems, directives } from '../../src/api/config.ts'
+import { configLines, configProblems, configStatus, directives } from '../../src/api/config.ts'
 
 t.test('directives of redis.conf become its lines, in the order of their names', async (t) => {
   t.strictSame(configProblems({ maxmemory: '1gb', 'maxmemory-policy': 'allkeys-lru' }), [])
@@ -27,4 +27,12 @@ t.test('what only a start reads is told from what a running redis takes', async 
   const config = { databases: '32', maxmemory: '1gb' }
   t.strictSame(directives(config, 'start'), { databases: '32' })
   t.strictSame(directives(config, 'live'), { maxmemory: '1gb' })
+})
+
+t.test('the status says how each directive takes effect', async (t) => {
+  const config = { maxmemory: '1gb', databases: '20', appendfsync: 'always' }
+  t.strictSame(configStatus(config, 'live'), { live: ['appendfsync', 'maxmemory'], restart: ['databases'] })
+  t.strictSame(configStatus(config, 'restart'), { restart: ['appendfsync', 'databases', 'maxmemory'] })
+  t.strictSame(configStatus({ maxmemory: '1gb' }, 'live'), { live: ['maxmemory'] })
+  for (const none of [undefined, {}]) t.equal(configStatus(none, 'live'), undefined)
 })

@@ -59,6 +59,7 @@ t.test('a directive that a running redis takes is applied to all of them without
   const [first] = await eventually('all have it', () => directive('maxmemory'), (values) => values.every((value) => value === String(120 * 2 ** 20)), 150)
   t.equal(first, String(120 * 2 ** 20))
   t.equal(await uids(), before)
+  t.equal(await inNamespace('get', 'rss', NAME, '-o', 'jsonpath={.status.config}'), '{"live":["maxmemory"],"restart":["databases"]}')
 })
 
 t.test('a directive of the operator is refused in words, and nothing changes', async (t) => {

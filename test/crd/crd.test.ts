@@ -58,7 +58,7 @@ for (const { kind: { kind, spec, status }, document } of documents) {
   })
 
   t.test(`${kind}: the status that a user sees is declared`, async (t) => {
-    t.match(Object.keys(schema.properties?.['status']?.properties ?? {}), ['phase', 'endpoint', 'binding', 'observedGeneration', 'conditions'])
+    t.match(Object.keys(schema.properties?.['status']?.properties ?? {}), ['phase', 'endpoint', 'binding', 'config', 'observedGeneration', 'conditions'])
     t.ok(status instanceof z.ZodObject)
     t.match(schema.properties?.['status']?.properties?.['conditions'], { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
   })
