@@ -35,7 +35,7 @@ await t.test('a dead master is succeeded long before the sentinels notice, also 
   t.strictSame(new Set(asked.map(({ sentinel }) => sentinel)), new Set([sentinelPod(0)]), 'always the same sentinel')
   t.equal(asked.filter(({ answer }) => answer === 'Accepted').length, 3, 'once for each death')
   t.ok(asked.every(({ choice }) => typeof choice === 'string'), 'the choice was foreseen')
-  t.match((await probe.get('/metrics')).text, /sentinel_probe_failovers_total\{cause="ProvenDead",answer="Accepted"\} 3/)
+  t.match((await probe.get('/metrics')).text, /sentinel_probe_failovers_total\{namespace="lab",name="sample",cause="ProvenDead",answer="Accepted"\} 3/)
 })
 
 await t.test('when all have restarted nobody is promoted, for a fresh replica has nothing', async (t) => {

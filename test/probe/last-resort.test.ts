@@ -30,7 +30,7 @@ await t.test('with one sentinel of three it is the last resort, and the others f
   t.ok(await agree(lab, master), 'and go on agreeing')
   t.ok(await follows(lab, 0, master) && await follows(lab, other, master))
   t.equal(masterLabel(lab), master)
-  t.match((await probe.get('/metrics')).text, /sentinel_probe_failovers_total\{cause="LastResort",answer="Accepted"\} 1/)
+  t.match((await probe.get('/metrics')).text, /sentinel_probe_failovers_total\{namespace="lab",name="sample",cause="LastResort",answer="Accepted"\} 1/)
 
   for (const n of ALL) lab.signal(sentinelPod(n), 'SIGKILL')
   lab.signal(redisPod(master), 'SIGKILL')
