@@ -18,6 +18,7 @@ const SPEC = {
   sentinelPod: POD,
   masterService: { type: 'LoadBalancer', annotations: { 'example.com/internal': 'true' }, loadBalancerSourceRanges: ['10.0.0.0/8'] },
   config: { maxmemory: '100mb', databases: '20' },
+  sentinelConfig: { loglevel: 'verbose' },
 }
 
 t.before(async () => {
@@ -60,6 +61,10 @@ t.test('a directive that a running redis takes is applied to all of them without
   t.equal(first, String(120 * 2 ** 20))
   t.equal(await uids(), before)
   t.equal(await inNamespace('get', 'rss', NAME, '-o', 'jsonpath={.status.config}'), '{"live":["maxmemory"],"restart":["databases"]}')
+})
+
+t.test('sentinels have their own directives', async (t) => {
+  t.match(await inNamespace('exec', `${NAME}-sentinel-0`, '-c', 'sentinel', '--', 'cat', '/data/sentinel.conf'), /^loglevel verbose$/m)
 })
 
 t.test('a directive of the operator is refused in words, and nothing changes', async (t) => {

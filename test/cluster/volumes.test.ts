@@ -48,3 +48,12 @@ t.test('a claim grows with the spec where its class allows it, and the condition
   t.match(await eventually('it has grown', applied, (text) => text.startsWith('AllApplied')), /AllApplied/)
   t.equal(await pod(), before, 'nothing was restarted')
 })
+
+t.test('a claim goes with its CR where the user wants that', async (t) => {
+  const claims = () => kubectl('-n', NAMESPACE, 'get', 'pvc', '-l', 'name=brief', '-o', 'name')
+  await apply(redis(NAMESPACE, 'brief', { storage: { size: '1Gi', retention: { whenDeleted: 'Delete' } } }))
+  await ready(NAMESPACE, 'redis/brief')
+  t.equal(await claims(), 'persistentvolumeclaim/data-brief-redis-0')
+  await kubectl('-n', NAMESPACE, 'delete', 'redis', 'brief')
+  t.equal(await eventually('the claim is gone', claims, (text) => text === ''), '')
+})
