@@ -1,9 +1,9 @@
 /** The password, by the Secret that holds it: no value of it is ever in a custom resource, a ConfigMap or an answer of the hook. */
 import { z } from 'zod'
-import type { CelRule } from './kubernetes.ts'
+import { type CelRule, SecretName } from './kubernetes.ts'
 
 export const Auth = z.object({
-  secretName: z.string().min(1).max(253).regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be the name of a Secret').describe(
+  secretName: SecretName.describe(
     'Secret of the same namespace: key password, and optionally previous-password (accepted as well) and users.acl (more users).'),
 }).describe('Clients and the processes among themselves need a password.')
 export type Auth = z.infer<typeof Auth>

@@ -1,11 +1,13 @@
 /** Directives of redis.conf that a user may set, and those that are the operator's. */
 import { z } from 'zod'
 
-export const Config = z.record(z.string(), z.string().max(1024)).optional().describe(
+const directivesOf = (what: string) => z.record(z.string(), z.string().max(1024)).optional().describe(what)
+
+export const Config = directivesOf(
   'Directives of redis.conf, such as maxmemory: 1gb. Those on which replication, failover and persistence rest cannot be set.')
 export type Config = z.infer<typeof Config>
 
-export const SentinelConfig = z.record(z.string(), z.string().max(1024)).optional().describe(
+export const SentinelConfig = directivesOf(
   'Directives of sentinel.conf, such as loglevel: verbose. Those on which failover rests cannot be set.')
 
 const Names = (what: string) => z.array(z.string().max(64)).max(1024).optional().describe(what)

@@ -13,6 +13,11 @@ const IntOrQuantity = z.union([z.int().min(0).max(2 ** 50), Quantity]).transform
   // the bounds of both members, which the one form that a CRD allows has no place for
   .meta({ 'x-kubernetes-int-or-string': true, pattern: QUANTITY.source, maxLength: 32, minimum: 0, maximum: 2 ** 50 })
 
+export const SecretName = z.string().min(1).max(253).regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be the name of a Secret')
+
+/** An object of Kubernetes that is passed on as it is; what is wrong in it the API server says when it is applied. */
+export const passedOn = (what: string) => z.looseObject({}).meta({ 'x-kubernetes-preserve-unknown-fields': true }).describe(what)
+
 const quantities = (what: string) => z.record(z.string(), IntOrQuantity).optional().describe(what)
 
 export const Resources = z.object({

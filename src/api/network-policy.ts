@@ -1,8 +1,8 @@
 /** Who may connect: a NetworkPolicy for each part, where the cluster's network enforces them. */
 import { z } from 'zod'
+import { passedOn } from './kubernetes.ts'
 
-const Peer = z.looseObject({}).meta({ 'x-kubernetes-preserve-unknown-fields': true })
-  .describe('One peer as in a NetworkPolicy: podSelector, namespaceSelector or ipBlock.')
+const Peer = passedOn('One peer as in a NetworkPolicy: podSelector, namespaceSelector or ipBlock.')
 
 export const NetworkPolicySettings = z.object({
   clients: z.array(Peer).max(32).optional().describe('Who may connect to Redis and to the sentinels, besides the pods themselves and the probe. Nobody if left out.'),

@@ -1,10 +1,7 @@
 /** How pods are made and placed, and how Services are reached, under Kubernetes' own names. */
 import { z } from 'zod'
 import { GROUP } from './group.ts'
-import { Resources } from './kubernetes.ts'
-
-/** An object of Kubernetes that is passed on as it is; what is wrong in it the API server says when it is applied. */
-const passedOn = (what: string) => z.looseObject({}).meta({ 'x-kubernetes-preserve-unknown-fields': true }).describe(what)
+import { passedOn, Resources } from './kubernetes.ts'
 
 const texts = (what: string, maxLength: number) => z.record(z.string(), z.string().max(maxLength)).optional().describe(what)
 

@@ -1,9 +1,9 @@
 /** TLS, by the Secret that holds the certificate: cert-manager makes such ones. */
 import { z } from 'zod'
-import type { CelRule } from './kubernetes.ts'
+import { type CelRule, SecretName } from './kubernetes.ts'
 
 export const Tls = z.object({
-  secretName: z.string().min(1).max(253).regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be the name of a Secret').describe(
+  secretName: SecretName.describe(
     'Secret of the same namespace with the keys tls.crt, tls.key and ca.crt. It may be renewed at any time.'),
   clientCertificates: z.enum(['optional', 'required']).default('optional').describe(
     'required: clients, too, must show a certificate of that authority.'),

@@ -6,9 +6,9 @@ import type { Logger } from 'pino'
 import { API_VERSION } from '../api/group.ts'
 import { commonLabels } from '../metadata/labels.ts'
 import { type ApiClient, hasStatus } from './api-client.ts'
-import type { PublishEvent } from './events.ts'
+import { messageOf, type PublishEvent } from './events.ts'
 import type { BindingFacts, ParentFacts, Parents } from './parents.ts'
-import { passwordsOf } from './secret.ts'
+import { passwordsOf, secretPath } from './secret.ts'
 import { startWakeable } from './wakeable.ts'
 
 export interface BindingsOptions {
@@ -44,7 +44,7 @@ export function startBindings ({ api, log, parents, mayAct, publishEvent }: Bind
       if (!there || !sameData(wanted, there.data ?? {})) await write(parent, binding.secret, wanted)
     } catch (err) {
       log.warn({ err, namespace: parent.namespace, name: parent.name, secret: binding.secret }, 'binding not written')
-      publishEvent(parent, 'BindingNotWritten', err instanceof Error ? err.message : String(err))
+      publishEvent(parent, 'BindingNotWritten', messageOf(err))
     }
   }
 
@@ -56,7 +56,7 @@ export function startBindings ({ api, log, parents, mayAct, publishEvent }: Bind
   }
 
   async function write (parent: ParentFacts, secret: string, data: Record<string, string>): Promise<void> {
-    const path = `${secretPath(parent, secret)}?fieldManager=${MANAGER}&force=true`
+    const path = `${secretPath(parent.namespace, secret)}?fieldManager=${MANAGER}&force=true`
     const body = { ...secretOf(parent, secret), data }
     await api.request('PATCH', path, { body, contentType: 'application/apply-patch+yaml', deadlineMs: DEADLINE_MS, mayStart: mayAct })
     log.info({ namespace: parent.namespace, name: parent.name, secret }, 'binding written')
@@ -64,7 +64,7 @@ export function startBindings ({ api, log, parents, mayAct, publishEvent }: Bind
 
   async function read (parent: ParentFacts, secret: string): Promise<SecretObject | undefined> {
     try {
-      return await api.request<SecretObject>('GET', secretPath(parent, secret), { deadlineMs: DEADLINE_MS })
+      return await api.request<SecretObject>('GET', secretPath(parent.namespace, secret), { deadlineMs: DEADLINE_MS })
     } catch (err) {
       if (hasStatus(err, 404)) return undefined
       throw err
@@ -82,10 +82,6 @@ interface SecretObject {
 
 function isOwned ({ metadata }: SecretObject, { uid }: ParentFacts): boolean {
   return metadata?.ownerReferences?.some((owner) => owner.uid === uid) ?? false
-}
-
-function secretPath ({ namespace }: ParentFacts, secret: string): string {
-  return `/api/v1/namespaces/${namespace}/secrets/${secret}`
 }
 
 function secretOf ({ app, kind, namespace, name, uid, prefix }: ParentFacts, secret: string): object {

@@ -65,6 +65,11 @@ export function createEventPublisher (api: ApiClient, log: Logger, identity: str
   }
 }
 
+/** Of what was thrown, for a person. */
+export function messageOf (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 function eventOf (subject: Subject, reason: EventReason, message: string, identity: string): object {
   const { kind = REDIS_SENTINEL.kind, namespace, name, uid } = subject
   const time = new Date().toISOString().replace(/\.\d+/, '')

@@ -71,27 +71,21 @@ function gauges (registers: Registry[], reports: () => readonly ClusterReport[],
     registers,
     collect: () => { active.set(isActive() ? 1 : 0) },
   })
-  const perCluster = ['namespace', 'name'] as const
-  const viewAge = new Gauge({
-    name: 'sentinel_probe_view_age_seconds',
-    help: 'Age of the last look that confirmed a master, per RedisSentinel; since the first look if none has.',
-    labelNames: perCluster,
-    registers,
-    collect: () => {
-      viewAge.reset()
-      for (const { namespace, name, viewAge: age } of reports()) viewAge.set({ namespace, name }, age)
-    },
-  })
-  const masters = new Gauge({
-    name: 'sentinel_probe_masters',
-    help: 'Redis pods that said at the last look that they are master, per RedisSentinel.',
-    labelNames: perCluster,
-    registers,
-    collect: () => {
-      masters.reset()
-      for (const { namespace, name, masters: count } of reports()) masters.set({ namespace, name }, count)
-    },
-  })
+  const perCluster = (name: string, help: string, valueOf: (report: ClusterReport) => number) => {
+    const gauge: Gauge<'namespace' | 'name'> = new Gauge({
+      name,
+      help,
+      labelNames: ['namespace', 'name'] as const,
+      registers,
+      collect: () => {
+        gauge.reset()
+        for (const report of reports()) gauge.set({ namespace: report.namespace, name: report.name }, valueOf(report))
+      },
+    })
+  }
+  perCluster('sentinel_probe_view_age_seconds', 'Age of the last look that confirmed a master, per RedisSentinel; since the first look if none has.',
+    ({ viewAge }) => viewAge)
+  perCluster('sentinel_probe_masters', 'Redis pods that said at the last look that they are master, per RedisSentinel.', ({ masters }) => masters)
   const sentinels = new Gauge({
     name: 'sentinel_probe_sentinels',
     help: 'Sentinels per RedisSentinel, by state: expected by its spec, answering at the last look.',

@@ -7,7 +7,12 @@ import { canonicalQuantity } from '../metadata/canonical.ts'
 import type { App } from '../metadata/labels.ts'
 import { redisNames, redisSentinelNames } from '../metadata/names.ts'
 import type { ApiClient } from './api-client.ts'
+import { REDIS_PORT } from './redis-link.ts'
 import { type KubeObject, startReflector, type Stored } from './reflector.ts'
+import { SENTINEL_PORT } from './sentinel-link.ts'
+
+/** Of the master Service (src/redis-sentinel/services.ts). */
+const MASTER_PORT = 6378
 
 export interface ParentFacts extends Stored {
   readonly app: App
@@ -87,7 +92,7 @@ function trimRedis (object: Parent, before: ParentFacts | undefined): ParentFact
     statefulSet,
     replicas: 1,
     binding: spec.binding?.enable
-      ? { secret: binding, host: `${service}.${namespace}.svc`, port: 6379, ...secured(spec), sentinel: undefined }
+      ? { secret: binding, host: `${service}.${namespace}.svc`, port: REDIS_PORT, ...secured(spec), sentinel: undefined }
       : undefined,
   }
 }
@@ -108,9 +113,9 @@ function trimRedisSentinel (object: Parent, before: ParentFacts | undefined): Pa
       ? {
           secret: binding,
           host: inside(master),
-          port: 6378,
+          port: MASTER_PORT,
           ...secured(spec),
-          sentinel: { host: inside(sentinel.service), port: 26379, masterName: spec.masterName },
+          sentinel: { host: inside(sentinel.service), port: SENTINEL_PORT, masterName: spec.masterName },
         }
       : undefined,
   }

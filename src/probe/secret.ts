@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { ApiClient } from './api-client.ts'
 import type { Access, Certificate, Login } from './connection.ts'
-import type { PublishEvent, Subject } from './events.ts'
+import { messageOf, type PublishEvent, type Subject } from './events.ts'
 
 export interface SecretOptions {
   readonly api: ApiClient
@@ -58,12 +58,12 @@ export function createSecret ({ api, log, now, publishEvent, onChange }: SecretO
   async function readOne ({ namespace, name, uid }: Named, secret: string | undefined, use: (data: Data) => void): Promise<boolean> {
     if (secret === undefined) return true
     try {
-      const { data = {} } = await api.request<{ data?: Data }>('GET', `/api/v1/namespaces/${namespace}/secrets/${secret}`, { deadlineMs: DEADLINE_MS })
+      const { data = {} } = await api.request<{ data?: Data }>('GET', secretPath(namespace, secret), { deadlineMs: DEADLINE_MS })
       use(data)
       return true
     } catch (err) {
       log.warn({ err, namespace, name, secret }, 'secret not usable')
-      publishEvent({ namespace, name, uid }, 'SecretUnusable', `Secret ${secret}: ${err instanceof Error ? err.message : String(err)}`)
+      publishEvent({ namespace, name, uid }, 'SecretUnusable', `Secret ${secret}: ${messageOf(err)}`)
       return false
     }
   }
@@ -97,6 +97,10 @@ function loginsOf (passwords: readonly string[]): Login[] {
     ...passwords.map((password) => ({ username: USER, password: own(password) })),
     ...passwords.map((password) => ({ username: 'default', password })),
   ]
+}
+
+export function secretPath (namespace: string, secret: string): string {
+  return `/api/v1/namespaces/${namespace}/secrets/${secret}`
 }
 
 type Data = Readonly<Record<string, string>>

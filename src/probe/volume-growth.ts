@@ -7,7 +7,7 @@ import { isLess } from '../metadata/canonical.ts'
 import type { Component } from '../metadata/labels.ts'
 import { claimName } from '../metadata/names.ts'
 import type { ApiClient } from './api-client.ts'
-import type { PublishEvent } from './events.ts'
+import { messageOf, type PublishEvent } from './events.ts'
 import type { ParentFacts, Parents } from './parents.ts'
 import { type KubeObject, startReflector, type Stored } from './reflector.ts'
 import { startWakeable } from './wakeable.ts'
@@ -72,7 +72,7 @@ export function startVolumeGrowth (options: VolumeGrowthOptions): VolumeGrowth {
     } catch (err) {
       refusedAt.set(refusal(wish, name), now())
       log.warn({ err, namespace: wish.namespace, claim: name, size: wish.size }, 'volume claim does not grow')
-      publishEvent(wish, 'VolumeNotGrown', `${name} stays at ${claim.requested} instead of ${wish.size}: ${err instanceof Error ? err.message : String(err)}`)
+      publishEvent(wish, 'VolumeNotGrown', `${name} stays at ${claim.requested} instead of ${wish.size}: ${messageOf(err)}`)
     }
   }
 

@@ -41,8 +41,7 @@ function shortage ({ metadata, spec, status }: PersistentVolumeClaim, size: stri
 function isKept (desired: StatefulSet, observed: Observed): boolean {
   const there = byName(observed.statefulSets, desired.metadata?.name ?? '')
   if (!there) return false
-  const size = (one: StatefulSet) => one.spec?.volumeClaimTemplates?.map(({ spec }) => spec?.resources?.requests?.['storage']).join() ?? ''
-  const storageClass = (one: StatefulSet) => one.spec?.volumeClaimTemplates?.map(({ spec }) => spec?.storageClassName).join() ?? ''
+  const storageClass = ({ spec }: StatefulSet) => spec?.volumeClaimTemplates?.[0]?.spec?.storageClassName
   if (storageClass(desired) !== storageClass(there)) return true
-  return size(desired) !== size(there) && claimsOf(desired, observed).length === 0
+  return sizeOf(desired) !== sizeOf(there) && claimsOf(desired, observed).length === 0
 }
