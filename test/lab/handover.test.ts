@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { labFor, type Shell } from './lab.ts'
-import { sentinelMaster, until } from './questions.ts'
+import { connection, REDIS_PORT, sentinelMaster, until } from './questions.ts'
 import { startWriter } from './writer.ts'
 
 t.setTimeout(180_000)
@@ -38,6 +40,26 @@ t.test('the preStop of a replica does nothing', async (t) => {
   t.match(await lab.script('redis-prestop.sh', 1), { code: 0, output: '' })
   t.notMatch(await lab.log('redis', 1), 'redis-prestop.sh')
   t.same(await lab.masters(), [master])
+})
+
+t.test('a replica that has just been copied ends when it is told to, with its first append only file complete', async (t) => {
+  const lab = await labFor(t)
+  await lab.startAll()
+  const master = await lab.healed()
+  const redis = connection(lab.redis[master] ?? '', REDIS_PORT)
+  t.teardown(() => { redis.disconnect() })
+  await redis.connect()
+  for (let i = 0; i < 4; i++) await redis.set(`key-${i}`, 'x')
+  const pod = lab.pod('redis', (master + 1) % 3)
+  await pod.kill()
+  await pod.wipe()
+  // as with much data: microseconds for each key that is written to a file
+  await pod.addSetting('rdb-key-save-delay 400000')
+  await pod.start()
+  await until('it is copied', async () => (await lab.infos())[pod.ordinal]?.['master_link_status'] === 'up' || undefined)
+  await pod.terminate()
+  t.notMatch(await pod.log(), "can't exit")
+  t.match(await readFile(join(pod.data, 'appendonlydir', 'appendonly.aof.manifest'), 'utf8'), /base/)
 })
 
 t.test('two handovers of one master at the same time make one failover', async (t) => {

@@ -6,8 +6,11 @@ import { appendFile, mkdir, open, readdir, readFile, rm, writeFile } from 'node:
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Sandbox } from './network.ts'
+import { within } from './questions.ts'
 
 const run = promisify(execFile)
+/** Redis gives its replicas ten seconds (shutdown-timeout). */
+const END_MS = 20_000
 const running = new Set<number>()
 
 export type Kind = 'redis' | 'sentinel'
@@ -80,7 +83,7 @@ export async function createPod (options: PodOptions) {
     ended = child
     const gone = once(child, 'exit')
     signal(name)
-    await gone
+    await within(END_MS, `${name} has not ended ${options.kind} ${ordinal}`, gone)
   }
 
   async function script (file: string): Promise<Script> {

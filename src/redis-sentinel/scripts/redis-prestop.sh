@@ -13,8 +13,23 @@ LIMIT=${LIMIT:-13}
 PROBE_WAIT=${PROBE_WAIT:-4}
 KUBE_PROXY_WAIT=${KUBE_PROXY_WAIT:-1.3}
 
+# A first append only file may take this long, of the pod's 60 seconds; a failover must be over by LIMIT.
+FILE_WAIT=${FILE_WAIT:-45}
+
 finish() {
   say "$@"
+  leave
+}
+
+# After a full synchronization redis writes its first append only file, and ignores a SIGTERM meanwhile ("Writing initial AOF, can't
+# exit"): the pod would stay until it is killed. INFO does not tell this from another rewriting, which may be waited for in vain.
+leave() {
+  while now && [ $((clock - started)) -lt $((FILE_WAIT * 100)) ]; do
+    local_ask local INFO persistence
+    await_answers 1
+    grep -qE '^aof_rewrite_(in_progress|scheduled):1' "$ANSWERS/local" || break
+    sleep 0.1
+  done
   exit 0
 }
 
@@ -61,7 +76,7 @@ end_as_replica() {
   say "no longer the master, follows $new"
   await_other_replica
   await_kube_proxy
-  exit 0
+  leave
 }
 
 # kube-proxy follows within a second (docs/failover.md). Until then a client that is led here gets READONLY and tries again, and when this
@@ -221,19 +236,19 @@ await_other_replica() {
 
 now
 started=$clock since=$clock
-load_cluster || finish 'no cluster.env'
+open_answers
+load_cluster || { say 'no cluster.env' && exit 0; }
 [ -z "$no_password" ] || finish "no handover: $no_password"
 me=$(entry "$ordinal" $REDIS_ADDRESSES)
 # an ordinal that is being scaled away may be in the list no more
 [ -n "$me" ] || { [ -s "$ANNOUNCED" ] && read -r me <"$ANNOUNCED"; }
 peers=$(without "$me" $REDIS_ADDRESSES)
 sentinels=$SENTINEL_ADDRESSES
-open_answers
 
 local_ask local INFO replication
 await_answers 1
 if refuses local; then finish 'no handover: redis refuses the password or the certificate'; fi
-still_master || exit 0
+still_master || leave
 [ "$replicas" -gt 0 ] || finish 'no handover: no replica'
 
 look_at_sentinels
@@ -252,3 +267,4 @@ become_replica
 say "handed over to $new"
 await_other_replica
 await_kube_proxy
+leave
