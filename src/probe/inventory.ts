@@ -1,29 +1,12 @@
 /** What the API server says: the RedisSentinels, their pods and the pods' announced addresses, grouped by cluster. */
 import type { Logger } from 'pino'
-import type { z } from 'zod'
 import { VERSION, GROUP, REDIS_SENTINEL } from '../api/group.ts'
-import { RedisSentinelSpec } from '../api/redis-sentinel.ts'
-import { POD_SERVICE_LABEL, ROLE_LABEL, SWITCHOVER_ANNOTATION, type App, type Component } from '../metadata/labels.ts'
+import { POD_SERVICE_LABEL, ROLE_LABEL, type App, type Component } from '../metadata/labels.ts'
 import { ordinalOf, parentPrefix } from '../metadata/names.ts'
 import type { ApiClient } from './api-client.ts'
+import { type ClusterFacts, metadataOf, trimCluster } from './cluster-facts.ts'
 import type { Presence } from './observation.ts'
 import { type KubeObject, type Reflector, startReflector, type Stored } from './reflector.ts'
-
-export interface ClusterFacts extends Stored {
-  readonly namespace: string
-  readonly name: string
-  readonly uid: string
-  readonly redisReplicas: number
-  readonly sentinelReplicas: number
-  readonly masterName: string
-  readonly downAfterMilliseconds: number
-  readonly failoverTimeout: number
-  /** The Secrets with the password and with the certificate. */
-  readonly authSecret: string | undefined
-  readonly tlsSecret: string | undefined
-  /** The redis pod that a person wants as master. */
-  readonly wanted: string | undefined
-}
 
 export interface PodFacts extends Stored {
   readonly namespace: string
@@ -147,39 +130,6 @@ function podClusterKey (pod: PodFacts | undefined): string {
   return pod ? `${pod.namespace}/${pod.cluster}` : ''
 }
 
-/** Only what the probe reads: an unrelated mistake elsewhere in the spec does not stop it, a mistake here keeps the last good one. */
-const ReadSpec = RedisSentinelSpec.pick({
-  redisReplicas: true,
-  sentinelReplicas: true,
-  masterName: true,
-  downAfterMilliseconds: true,
-  failoverTimeout: true,
-  auth: true,
-  tls: true,
-  paused: true,
-})
-
-function trimCluster (object: KubeObject & { spec?: unknown }, before: ClusterFacts | undefined): ClusterFacts | undefined {
-  const { name, namespace = '', uid = '', resourceVersion = '', deletionTimestamp, annotations = {} } = metadataOf(object)
-  if (deletionTimestamp !== undefined) return undefined
-  const spec = ReadSpec.safeParse(object.spec)
-  // while it is paused the numbers before are those that run
-  const read = spec.success && !(spec.data.paused && before) ? spec.data : before
-  if (!read) return undefined
-  const { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout } = read
-  const wanted = annotations[SWITCHOVER_ANNOTATION] || undefined
-  const secrets = secretsOf(spec.data, before)
-  const facts = { redisReplicas, sentinelReplicas, masterName, downAfterMilliseconds, failoverTimeout, ...secrets, wanted }
-  return { namespace, name, uid, resourceVersion, ...facts }
-}
-
-type Secrets = Pick<ClusterFacts, 'authSecret' | 'tlsSecret'>
-
-function secretsOf (spec: z.infer<typeof ReadSpec> | undefined, before: Secrets | undefined): Secrets {
-  if (spec) return { authSecret: spec.auth?.secretName, tlsSecret: spec.tls?.secretName }
-  return { authSecret: before?.authSecret, tlsSecret: before?.tlsSecret }
-}
-
 interface PodObject extends KubeObject {
   readonly spec?: { readonly nodeName?: string }
   readonly status?: {
@@ -225,14 +175,4 @@ function trimService (object: ServiceObject): AddressFacts | undefined {
   const { namespace = '', resourceVersion = '', labels = {} } = metadataOf(object)
   const address = object.spec?.clusterIP
   return address && address !== 'None' ? { resourceVersion, address, pod: `${namespace}/${labels[POD_SERVICE_LABEL]}` } : undefined
-}
-
-interface Metadata extends NonNullable<KubeObject['metadata']> {
-  readonly deletionTimestamp?: string
-  readonly labels?: Readonly<Record<string, string | undefined>>
-  readonly annotations?: Readonly<Record<string, string | undefined>>
-}
-
-function metadataOf (object: KubeObject): Metadata {
-  return object.metadata
 }
