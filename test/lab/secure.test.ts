@@ -105,6 +105,7 @@ for (const tls of ['optional', 'required'] as const) {
         if (pod.isRunning()) continue
         restarted.add(pod.name)
         await pod.start()
+        await until('it is ready again', async () => (await pod.script(`${pod.kind}-ready.sh`)).code === 0 || undefined)
       }
       const all = await Promise.all(lab.pods.map((pod) => shown(pod).catch(() => before)))
       return all.every((serial) => serial !== before && serial.startsWith('serial=')) || undefined
