@@ -41,6 +41,13 @@ const cases: Record<string, [object, RegExp]> = {
         { type: 'Ready', status: 'True', message: 'x' }, { type: 'Applied', status: 'False', reason: 'ImmutableField', message: 'StatefulSet a' }]
     }
   }, /^Degraded: StatefulSet a/],
+  'pods that do not have the present spec yet': [{
+    ...redisSentinel(),
+    status: {
+      conditions: [
+        { type: 'Ready', status: 'True', message: 'x' }, { type: 'Applied', status: 'False', reason: 'RollingOut', message: '1 of 3' }]
+    }
+  }, /^Progressing: 1 of 3/],
   'two masters': [{
     ...redisSentinel(),
     status: {

@@ -26,6 +26,8 @@ elseif is(available, "False", "SeveralMasters") then
 elseif is(applied, "False", "ImmutableField") then
   health.status = "Degraded"
   health.message = applied.message
+elseif is(ready, "True") and is(applied, "False") then
+  health.message = applied.message
 elseif is(ready, "True") then
   health.status = "Healthy"
   health.message = ready.message

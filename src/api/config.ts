@@ -29,17 +29,21 @@ const OWNED = new Set([
   'min-replicas-to-write', 'min-slaves-to-write', 'min-replicas-max-lag', 'min-slaves-max-lag', 'repl-diskless-sync',
   'repl-diskless-sync-delay', 'busy-reply-threshold', 'lua-time-limit', 'shutdown-timeout',
   // who may use it
-  'requirepass', 'masterauth', 'masteruser', 'user', 'aclfile', 'enable-debug-command',
+  'requirepass', 'masterauth', 'masteruser', 'primaryauth', 'primaryuser', 'user', 'aclfile', 'enable-debug-command',
   // what a start reads
   'appendonly', 'save', 'aof-load-truncated', 'rdb-del-sync-files',
 ])
 
+/** Words, perhaps in quotes, as redis.conf has them (sdssplitargs): with others redis does not start. */
+const WORDS = /^\s*(?:[^\s"']*(?:"(?:\\.|[^"\\])*"|'(?:\\'|[^'])*')?(?:\s+|$))*$/
+
 /** What is wrong with it, as sentences. */
 export function configProblems (config: Config, field: 'config' | 'sentinelConfig' = 'config'): string[] {
   return Object.entries(config ?? {}).flatMap(([name, value]) => {
-    if (!/^[a-z][a-z0-9-]*$/.test(name)) return [`${field}: ${JSON.stringify(name)} is no directive.`]
+    if (!/^[a-z][a-z0-9-]{0,63}$/.test(name)) return [`${field}: ${JSON.stringify(name)} is no directive.`]
     if (OWNED.has(name) || name.startsWith('tls-') || name === 'sentinel') return [`${field}: ${name} is the operator's own.`]
-    return /^[^\r\n\0]+$/.test(value) ? [] : [`${field}: the value of ${name} must be one line that is not empty.`]
+    if (!/^[^\r\n\0]+$/.test(value)) return [`${field}: the value of ${name} must be one line that is not empty.`]
+    return WORDS.test(value) ? [] : [`${field}: the quotes in the value of ${name} do not match.`]
   })
 }
 
@@ -51,7 +55,8 @@ export function configLines (config: Config): string[] {
 /** Those of the rest that Redis reads only when it starts (CONFIG SET: "can't set immutable config"). */
 const READ_AT_START = new Set([
   'databases', 'io-threads', 'io-threads-do-reads', 'tcp-backlog', 'always-show-logo', 'set-proc-title', 'disable-thp', 'unixsocketperm',
-  'syslog-enabled', 'syslog-ident', 'syslog-facility', 'socket-mark-id', 'enable-protected-configs', 'enable-module-command',
+  'syslog-enabled', 'syslog-ident', 'syslog-facility', 'socket-mark-id', 'enable-protected-configs', 'enable-module-command', 'rdbchecksum',
+  'server-cpulist', 'bio-cpulist', 'aof-rewrite-cpulist', 'bgsave-cpulist',
 ])
 
 /** The directives that a running Redis takes, or those that only a start reads. */

@@ -47,6 +47,7 @@ const StatefulSet = KubernetesObject.extend({
     template: z.looseObject({ metadata: z.looseObject({ annotations: Texts }).nullish(), spec: PodSpec }),
     volumeClaimTemplates: z.array(z.looseObject({ spec: ClaimSpec.nullish() })).nullish(),
   }).optional(),
+  status: z.looseObject({ observedGeneration: z.int().nullish(), updatedReplicas: z.int().nullish() }).nullish(),
 })
 
 const ContainerStatus = z.looseObject({

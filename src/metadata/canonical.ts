@@ -3,7 +3,10 @@
  * undefined or empty, quantities in their canonical form (metacontroller.md 2.3).
  */
 
-/** Deep copy without undefined, null, empty maps and empty lists inside maps. */
+/** An empty one of these selects everything, none at all nothing. */
+const SELECTORS = new Set(['labelSelector', 'namespaceSelector', 'podSelector'])
+
+/** Deep copy without undefined, null, empty maps and empty lists inside maps; empty selectors of objects and namespaces stay. */
 export function prune<T> (value: T): T {
   if (Array.isArray(value)) return value.map(prune) as T
   if (typeof value !== 'object' || value === null) return value
@@ -11,7 +14,7 @@ export function prune<T> (value: T): T {
   const kept: Record<string, unknown> = {}
   for (const key of Object.keys(value)) {
     const inner = prune((value as Record<string, unknown>)[key])
-    if (!isEmpty(inner)) kept[key] = inner
+    if (!isEmpty(inner) || (inner && SELECTORS.has(key))) kept[key] = inner
   }
   return kept as T
 }

@@ -513,6 +513,8 @@ export const SCRIPTS = {
     "  [ -e \"$CONFIG_DIR/live.conf\" ] && ! cmp -s \"$CONFIG_DIR/live.conf\" \"$LIVE\" || return 0",
     "  while read -r name value; do",
     "    [ \"$name\" != '#' ] || continue",
+    "    # a file has quotes around words, CONFIG SET takes them as they are",
+    "    case $value in '\"'*'\"') value=${value#?} value=${value%?} ;; esac",
     "    answer=$(local_redis CONFIG SET \"$name\" \"$value\" </dev/null)",
     "    case $answer in",
     "      OK) ;;",

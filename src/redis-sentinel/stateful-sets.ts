@@ -77,7 +77,7 @@ function statefulSet (parent: Parent, spec: RedisSentinelSpec, part: Part): Stat
       template: podTemplate({
         identity: of,
         settings: hash('sha256', part.settings).slice(0, 16),
-        initContainers: initContainers(part.mounted, part.image),
+        initContainers: initContainers(part.mounted, part.image, part.pod),
         containers: part.containers,
         volumes: volumes(part.mounted, names.config),
         pod: part.pod,

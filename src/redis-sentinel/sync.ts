@@ -8,8 +8,9 @@ import { redisSentinelNames } from '../metadata/names.ts'
 import { keepImmutable, SETTINGS_ANNOTATION } from '../redis/pod.ts'
 import { secretAccess } from '../redis/secret-access.ts'
 import { resolveSpec, stateConfigMap } from '../redis/state.ts'
-import { appliedVerdict, differing, missing, podsOf, refused, RESYNC_SECONDS } from '../redis/status.ts'
+import { appliedVerdict, differing, missing, podsOf, refused, RESYNC_SECONDS, rolling } from '../redis/status.ts'
 import { claimsVerdict } from '../redis/volume-claims.ts'
+import { hasPassword } from '../redis/volumes.ts'
 import { type Addresses, addresses, complete, type Names } from './addresses.ts'
 import { AUTH_FACT, authMode } from './auth-mode.ts'
 import { configMaps, type Members } from './config-maps.ts'
@@ -29,7 +30,7 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
   const known = knownMembers(spec, observed, names)
   const members = known && { ...known, auth }
   const configs = members ? configMaps(parent, spec, members) : observedConfigs(observed, names)
-  const statefulSets = [redisStatefulSet(parent, spec), sentinelStatefulSet(parent, spec)].map(prune)
+  const statefulSets = statefulSetsOf(parent, spec, observed, members !== undefined)
   const children: Child[] = [...prune([
     ...configs,
     stateConfigMap(parent, names.state, identity(parent, 'redis'), spec, { ...remembered(observed, names), ...(auth === 'required' && { [AUTH_FACT]: auth }) }),
@@ -48,7 +49,8 @@ export function syncRedisSentinel (parent: RedisSentinel | Parent, observed: Obs
   ]), ...networkPoliciesOf(parent, spec), ...startable(statefulSets, configs.length === 2, members !== undefined, observed)]
   const absent = missing([...children, ...statefulSets], observed)
   const otherwise = differing(children, observed)
-  const applied = appliedVerdict({ absent, otherwise, claims: claimsVerdict(statefulSets, observed) })
+  const claims = claimsVerdict(statefulSets, observed)
+  const applied = appliedVerdict({ absent, otherwise, claims, rolling: rolling(statefulSets, observed) })
   return {
     status: redisSentinelStatus({ parent, spec, observed, verdicts, applied }, now),
     children,
@@ -67,12 +69,21 @@ function knownMembers (spec: RedisSentinelSpec, observed: Observed, names: Names
 function observedConfigs (observed: Observed, names: Names): ConfigMap[] {
   return (['redis', 'sentinel'] as const).flatMap((component) => {
     const there = byName(observed.configMaps, names[component].config)
-    if (!there?.data) return []
+    if (!there) return []
     const { name, namespace, labels } = there.metadata ?? {}
     // the label that Metacontroller adds itself is not ours to answer
     const { 'controller-uid': _, ...own } = labels ?? {}
     const metadata = { ...(name !== undefined && { name }), ...(namespace !== undefined && { namespace }), labels: own }
-    return [{ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: there.data }]
+    return [{ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: there.data ?? {} }]
+  })
+}
+
+/** Without the ConfigMaps that say how it begins (auth-mode.ts) no running cluster gets a password. */
+function statefulSetsOf (parent: Parent, spec: RedisSentinelSpec, observed: Observed, current: boolean): StatefulSet[] {
+  return [redisStatefulSet, sentinelStatefulSet].map((build) => {
+    const desired = build(parent, spec)
+    const there = byName(observed.statefulSets, desired.metadata?.name ?? '')?.spec?.template.spec
+    return prune(current || !there || hasPassword(there) ? desired : build(parent, { ...spec, auth: undefined }))
   })
 }
 
@@ -92,7 +103,8 @@ function asConfigured (desired: StatefulSet, { spec: there }: StatefulSet): Stat
   if (!desired.spec || !there) return desired
   const { template } = desired.spec
   const settings = there.template.metadata?.annotations?.[SETTINGS_ANNOTATION]
-  const metadata = { ...template.metadata, ...(settings !== undefined && { annotations: { [SETTINGS_ANNOTATION]: settings } }) }
+  const annotations = { ...template.metadata?.annotations, ...(settings !== undefined && { [SETTINGS_ANNOTATION]: settings }) }
+  const metadata = { ...template.metadata, annotations }
   return { ...desired, spec: { ...desired.spec, replicas: there.replicas ?? 1, template: { ...template, metadata } } }
 }
 

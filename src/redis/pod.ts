@@ -53,9 +53,10 @@ function placement (pod: PodSettings, identity: Identity): Partial<PodSpec> {
     ...(topologySpreadConstraints && { topologySpreadConstraints: topologySpreadConstraints as unknown as TopologySpreadConstraint[] }),
     ...(tolerations && { tolerations }),
     ...(nodeSelector && { nodeSelector }),
-    ...(priorityClassName !== undefined && { priorityClassName }),
-    ...(serviceAccountName !== undefined && { serviceAccountName }),
-    ...(imagePullSecrets && { imagePullSecrets }),
+    // charts write "" for what is not set, and the API server leaves it out
+    ...(priorityClassName && { priorityClassName }),
+    ...(serviceAccountName && { serviceAccountName }),
+    ...(imagePullSecrets && { imagePullSecrets: imagePullSecrets.filter(({ name }) => name !== '') }),
   }
 }
 
@@ -77,7 +78,7 @@ function apart (identity: Identity): Affinity {
 
 /**
  * The desired StatefulSet with the immutable fields of the observed one (design 3.5): the API server refuses a change of
- * them as a whole, so that nothing else would be applied either.
+ * them as a whole, so that nothing else would be applied either; and with what it would keep of it by itself.
  */
 export function keepImmutable (desired: StatefulSet, observed: StatefulSet | undefined): StatefulSet {
   if (!desired.spec || !observed?.spec) return desired
@@ -87,5 +88,11 @@ export function keepImmutable (desired: StatefulSet, observed: StatefulSet | und
     ...(podManagementPolicy !== undefined && { podManagementPolicy }),
     ...(volumeClaimTemplates !== undefined && { volumeClaimTemplates }),
   }
-  return { ...desired, spec: { ...desired.spec, ...kept, selector } }
+  return { ...desired, spec: { ...desired.spec, ...kept, selector, template: withAccount(desired.spec.template, observed.spec.template) } }
+}
+
+/** The API server keeps an account that is taken out under its former name, `serviceAccount`: the default one has to be asked for. */
+function withAccount (desired: PodTemplateSpec, observed: PodTemplateSpec): PodTemplateSpec {
+  if (!desired.spec || desired.spec.serviceAccountName || !observed.spec?.serviceAccountName) return desired
+  return { ...desired, spec: { ...desired.spec, serviceAccountName: 'default' } }
 }

@@ -25,7 +25,7 @@ export function resolveSpec<Spec> (
   const parsed = schema.safeParse(parent.spec ?? {})
   const problems = parsed.success ? validate(parsed.data) : [z.prettifyError(parsed.error)]
   const isValid = parsed.success && problems.length === 0
-  const before = lastValidSpec(observed, name, schema)
+  const before = isValid && !isPaused(parent.spec) ? undefined : lastValidSpec(observed, name, schema)
   const paused = isPaused(parent.spec) && before !== undefined
   const spec = isValid && !paused ? parsed.data : before
   // an empty answer deletes everything, so with the memory gone there is no right one (design 3.3)

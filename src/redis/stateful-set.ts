@@ -28,7 +28,7 @@ export function redisStatefulSet (parent: Parent, spec: RedisSpec, identity: Ide
       template: podTemplate({
         identity,
         settings: hash('sha256', standaloneConf(spec)).slice(0, 16),
-        initContainers: initContainers(spec, spec.image),
+        initContainers: initContainers(spec, spec.image, spec.pod),
         containers: [redisContainer(spec), ...exporterContainers(spec)],
         volumes: volumes(spec, names.config),
         pod: spec.pod,

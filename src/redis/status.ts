@@ -80,10 +80,28 @@ export interface Deviations {
   readonly otherwise: readonly string[]
   /** Volume claims that are not as desired: volume-claims.ts. */
   readonly claims: Verdict | undefined
+  /** Pods that are still as they were: rolling. */
+  readonly rolling: readonly string[]
+}
+
+/** What the StatefulSet controller has yet to do, as parts of a sentence: the StatefulSet itself is as desired long before its pods. */
+export function rolling (desired: readonly StatefulSet[], observed: Observed): string[] {
+  return desired.flatMap(({ metadata, spec }) => {
+    const updated = updatedPods(byName(observed.statefulSets, metadata?.name ?? ''))
+    const wanted = spec?.replicas ?? 0
+    return updated !== undefined && updated < wanted ? [`${updated} of ${wanted} pods of ${metadata?.name} are as desired`] : []
+  })
+}
+
+/** Undefined: the controller has not told yet. A field that is zero is not written. */
+function updatedPods ({ metadata, status }: StatefulSet = {}): number | undefined {
+  const { observedGeneration = 0, updatedReplicas = 0 } = status ?? {}
+  if (!status) return undefined
+  return observedGeneration < (metadata?.generation ?? 0) ? 0 : updatedReplicas
 }
 
 /** The API server's refusals are events of the parent; a child that is not as desired is what the hook can see of one. */
-export function appliedVerdict ({ absent, otherwise, claims }: Deviations): Verdict {
+export function appliedVerdict ({ absent, otherwise, claims, rolling: late }: Deviations): Verdict {
   const unapplied = (reason: string, message: string): Verdict => ({ type: 'Applied', status: 'False', reason, message })
   if (absent.length > 0) {
     return unapplied('ChildrenMissing', `Waiting for ${absent.join(', ')}. What exists under such a name and belongs to something else is left alone; ` +
@@ -93,6 +111,7 @@ export function appliedVerdict ({ absent, otherwise, claims }: Deviations): Verd
     return unapplied('ChildrenDiffer', `Being changed: ${otherwise.join(', ')}. If it stays so the API server refuses the change: see the events of this object.`)
   }
   if (claims) return claims
+  if (late.length > 0) return unapplied('RollingOut', `${late.join(', ')}. If it stays so see what Ready says.`)
   return { type: 'Applied', status: 'True', reason: 'AllApplied', message: 'All children are as desired.' }
 }
 

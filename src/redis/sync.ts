@@ -12,7 +12,7 @@ import { secretAccess } from './secret-access.ts'
 import { redisServices } from './services.ts'
 import { resolveSpec, stateConfigMap } from './state.ts'
 import { redisStatefulSet } from './stateful-set.ts'
-import { appliedVerdict, differing, missing, redisStatus, refused, RESYNC_SECONDS } from './status.ts'
+import { appliedVerdict, differing, missing, redisStatus, refused, RESYNC_SECONDS, rolling } from './status.ts'
 import { claimsVerdict } from './volume-claims.ts'
 
 export function redisIdentity (parent: Parent): Identity {
@@ -48,7 +48,8 @@ export function syncRedis (parent: Redis | Parent, observed: Observed, now: Date
   }), keepImmutable(statefulSet, byName(observed.statefulSets, names.statefulSet))]
   const absent = missing(children, observed)
   const otherwise = differing(children, observed)
-  const applied = appliedVerdict({ absent, otherwise, claims: claimsVerdict([statefulSet], observed) })
+  const claims = claimsVerdict([statefulSet], observed)
+  const applied = appliedVerdict({ absent, otherwise, claims, rolling: rolling([statefulSet], observed) })
   return {
     status: redisStatus({ parent, spec, observed, verdicts, applied }, now),
     children,

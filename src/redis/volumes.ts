@@ -2,8 +2,9 @@
 import type { StatefulSetPersistentVolumeClaimRetentionPolicy } from 'kubernetes-types/apps/v1.js'
 import type { Container, EnvVar, PersistentVolumeClaim, PodSpec, Volume, VolumeMount } from 'kubernetes-types/core/v1.js'
 import type { Auth } from '../api/auth.ts'
-import type { Tls } from '../api/tls.ts'
 import type { Exporter, Storage } from '../api/kubernetes.ts'
+import type { PodSettings } from '../api/pod.ts'
+import type { Tls } from '../api/tls.ts'
 import { canonicalQuantity } from '../metadata/canonical.ts'
 import { DATA } from '../metadata/names.ts'
 import { TLS_DIR } from './tls.ts'
@@ -100,9 +101,9 @@ export function volumeClaims (storage: Storage, size: string): PersistentVolumeC
   }]
 }
 
-export function initContainers (mounted: Mounted, image: string): Container[] {
+export function initContainers (mounted: Mounted, image: string, pod: PodSettings | undefined): Container[] {
   return [
-    ...(mounted.storage.hostPath === undefined ? [] : [ownData(mounted.storage, image)]),
+    ...(mounted.storage.hostPath === undefined ? [] : [ownData(mounted.storage, image, pod)]),
     ...(hasOwnUser(mounted) ? [exporterPassword(mounted, image)] : []),
   ]
 }
@@ -114,11 +115,12 @@ export function retention ({ retention }: Storage): StatefulSetPersistentVolumeC
 }
 
 /** Hands the node's folder to Redis. Files that are Redis' already are left alone, so that a restart costs nothing. */
-function ownData (storage: Storage, image: string): Container {
+function ownData (storage: Storage, image: string, pod: PodSettings | undefined): Container {
+  const { runAsUser: user = REDIS_USER, runAsGroup: group = REDIS_USER } = pod?.securityContext ?? {}
   return {
     name: 'own-data',
     image,
-    command: ['sh', '-c', `find ${DATA_DIR} ! -user ${REDIS_USER} -exec chown ${REDIS_USER}:${REDIS_USER} {} +`],
+    command: ['sh', '-c', `find ${DATA_DIR} ! -user ${Number(user)} -exec chown ${Number(user)}:${Number(group)} {} +`],
     env: podEnv(),
     volumeMounts: [dataMount(storage)],
     securityContext: chownSecurityContext(),

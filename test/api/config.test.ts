@@ -4,6 +4,7 @@ import { configLines, configProblems, configStatus, directives } from '../../src
 t.test('directives of redis.conf become its lines, in the order of their names', async (t) => {
   t.strictSame(configProblems({ maxmemory: '1gb', 'maxmemory-policy': 'allkeys-lru' }), [])
   t.strictSame(configLines({ 'maxmemory-policy': 'allkeys-lru', maxmemory: '1gb' }), ['maxmemory 1gb', 'maxmemory-policy allkeys-lru'])
+  for (const value of ['""', '"a b" c', "'a \\' b'", '"a\\"b"', 'a\\b', ' 60 1000 ']) t.strictSame(configProblems({ 'notify-keyspace-events': value }), [], value)
   t.strictSame([configLines(undefined), configProblems(undefined)], [[], []])
 })
 
@@ -14,6 +15,11 @@ const wrong: Record<string, [Record<string, string>, RegExp]> = {
   TLS: [{ 'tls-port': '6380' }, /tls-port is the operator's own/],
   'one that takes effect in a second line': [{ maxmemory: '1gb\nport 1' }, /maxmemory must be one line/],
   'an empty value': [{ maxmemory: '' }, /maxmemory must be one line/],
+  'a quote that does not end': [{ proctitle: '"abc' }, /the quotes in the value of proctitle/],
+  'a quote with something after it': [{ proctitle: '"a"b' }, /the quotes in the value of proctitle/],
+  'a single quote': [{ proctitle: "it's" }, /the quotes in the value of proctitle/],
+  'the name that Valkey has for a password': [{ primaryauth: 'x' }, /primaryauth is the operator's own/],
+  'a name that no status has room for': [{ ['a'.repeat(65)]: 'x' }, /is no directive/],
   'a name with a space': [{ 'maxmemory 1gb\nport': '1' }, /is no directive/],
   'capital letters, which would get around the list': [{ Port: '1' }, /is no directive/],
 }

@@ -16,6 +16,13 @@ for (const [field, settings] of Object.entries(wrong)) {
   })
 }
 
+t.test('null is refused at any depth: Metacontroller would pass it on', async (t) => {
+  for (const settings of [{ affinity: { podAffinity: null } }, { tolerations: [{ key: [null] }] }, { securityContext: { sysctls: [{ name: null }] } }]) {
+    const { error } = PodSettings.safeParse(settings)
+    t.match(error?.issues, [{ message: 'must not hold null' }])
+  }
+})
+
 t.test('labels and annotations of the operator cannot be changed', async (t) => {
   t.strictSame(podProblems('pod', { labels: { team: 'a' }, annotations: { 'a/b': 'c' } }), [])
   t.strictSame(podProblems('pod'), [])

@@ -19,7 +19,7 @@ const networkPolicy = optional(fc.record({ clients: fc.constant([{ podSelector: 
 const paused = optional(fc.boolean())
 const binding = optional(fc.record({ enable: fc.boolean() }))
 const podSettings = optional(fc.record({
-  nodeSelector: fc.constant({ disk: 'fast' }), tolerations: fc.constant([{ operator: 'Exists' }]), labels: fc.constant({ team: 'a' }), resources, imagePullPolicy: fc.constantFrom('Always', 'Never'),
+  nodeSelector: fc.constant({ disk: 'fast' }), tolerations: fc.constant([{ operator: 'Exists' }]), labels: fc.constant({ team: 'a' }), annotations: fc.constant({ team: 'a' }), resources, imagePullPolicy: fc.constantFrom('Always', 'Never'),
 }, { requiredKeys: [] }))
 const serviceSettings = optional(fc.record({ type: fc.constantFrom('NodePort', 'LoadBalancer'), annotations: fc.constant({ a: 'b' }) }, { requiredKeys: [] }))
 const SPECS: Record<KindName, fc.Arbitrary<object>> = {

@@ -76,6 +76,12 @@ t.test('pruning leaves out what the API server would not write back, at any dept
   t.strictSame(prune(given), { h: 0, i: '', j: false, k: [{ m: 1 }, {}] })
 })
 
+t.test('an empty selector stays: it selects everything, none at all nothing', async (t) => {
+  const term = { labelSelector: {}, namespaceSelector: {}, topologyKey: 'zone' }
+  t.strictSame(prune({ podAntiAffinity: [term], podSelector: { matchLabels: {} }, nodeSelector: {} }), { podAntiAffinity: [term], podSelector: {} })
+  t.strictSame(prune({ labelSelector: undefined, podSelector: null }), {})
+})
+
 t.test('pruning copies and is done after once', async (t) => {
   fc.assert(fc.property(fc.jsonValue(), (given) => {
     const before = JSON.stringify(given)

@@ -97,6 +97,32 @@ t.test('no pod restarts for a setting that is not in its ConfigMap yet', async (
   t.not(settings(known)[1], settings(there)[1])
 })
 
+t.test('a pod keeps its whole template while an address is unknown', async (t) => {
+  const pod = { annotations: { team: 'shop' }, labels: { team: 'shop' } }
+  const placed = { redisPod: pod, sentinelPod: pod, auth: { secretName: 'password' } }
+  const templates = (parent: Parent, observed: Observed) => statefulSets(parent, observed).map(({ spec }) => spec?.template)
+  const settled = settledObserved('redis-sentinel', redisSentinel(placed))
+  t.match(templates(redisSentinel(placed), settled), [{ metadata: { annotations: { team: 'shop' } } }, { metadata: { annotations: { team: 'shop' } } }])
+  t.strictSame(templates(redisSentinel({ ...placed, redisReplicas: 5 }), settled), templates(redisSentinel(placed), settled), 'scaled')
+  const without = withServices(settled, (name) => name !== 'demo-redis-1')
+  t.strictSame(templates(redisSentinel(placed), without), templates(redisSentinel(placed), settled), 'a Service is gone')
+})
+
+t.test('a running cluster gets a password only together with the ConfigMaps that say that nobody wants it yet', async (t) => {
+  const parent = redisSentinel({ auth: { secretName: 'password' }, redisReplicas: 5 })
+  const volumes = (observed: Observed) => statefulSets(parent, observed).map(({ spec }) => spec?.template.spec?.volumes?.some(({ name }) => name === 'auth'))
+  t.strictSame(volumes(there), [false, false])
+  const known = observedOf(answer(parent, there).children)
+  t.strictSame(volumes(known), [true, true])
+  t.equal(variable(env(parent, known), 'AUTH'), 'open')
+})
+
+t.test('a ConfigMap that somebody has emptied stays while an address is unknown', async (t) => {
+  const emptied = there.configMaps.map(({ data: _, ...rest }) => rest)
+  const without = withServices({ ...there, configMaps: emptied }, (name) => name !== 'demo-redis-1')
+  t.strictSame(names(answer(redisSentinel(), without).children).filter((name) => name.endsWith('-config')), ['ConfigMap demo-redis-config', 'ConfigMap demo-sentinel-config'])
+})
+
 t.test('scaling down keeps the Services of removed pods, so that nobody else gets their addresses', async (t) => {
   const five = settledObserved('redis-sentinel', redisSentinel({ redisReplicas: 5, sentinelReplicas: 5 }))
   const parent = redisSentinel()

@@ -48,6 +48,25 @@ t.test('without a folder each pod claims a volume of the given size and class', 
   t.notOk('storageClassName' in (statefulSet(redis(CLAIM)).spec?.volumeClaimTemplates?.[0]?.spec ?? {}), 'the default class is the cluster\'s to choose')
 })
 
+t.test('a folder of the node is handed to the user that the pods run as', async (t) => {
+  const command = (securityContext: object) => podSpec(redis({ pod: { securityContext } })).initContainers?.[0]?.command?.[2]
+  t.match(command({}), '! -user 999 -exec chown 999:999')
+  t.match(command({ runAsUser: 1001, runAsGroup: 2000 }), '! -user 1001 -exec chown 1001:2000')
+})
+
+t.test('what is named with an empty string is not set', async (t) => {
+  const spec = podSpec(redis({ pod: { priorityClassName: '', serviceAccountName: '', imagePullSecrets: [{ name: '' }] } }))
+  t.strictSame([spec.priorityClassName, spec.serviceAccountName, spec.imagePullSecrets], [undefined, undefined, []])
+})
+
+t.test('a service account that is taken out is replaced by the default one, and one that never was is not', async (t) => {
+  const withAccount = (parent: Resource, before?: StatefulSet) => keepImmutable(statefulSet(parent), before).spec?.template.spec?.serviceAccountName
+  const named = redis({ pod: { serviceAccountName: 'cache' } })
+  t.equal(withAccount(named, statefulSet()), 'cache')
+  t.equal(withAccount(redis(), statefulSet(named)), 'default')
+  t.equal(withAccount(redis(), statefulSet()), undefined)
+})
+
 t.test('pods are made and placed as the user says', async (t) => {
   const placed = {
     affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [] } } },

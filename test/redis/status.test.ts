@@ -1,6 +1,7 @@
+import type { StatefulSetStatus } from 'kubernetes-types/apps/v1.js'
 import type { ContainerStatus, PodStatus } from 'kubernetes-types/core/v1.js'
 import t from 'tap'
-import { appliedVerdict, endpointOf, isReady, missing, phaseOf, podsOf } from '../../src/redis/status.ts'
+import { appliedVerdict, endpointOf, isReady, missing, phaseOf, podsOf, rolling } from '../../src/redis/status.ts'
 import { syncRedis } from '../../src/redis/sync.ts'
 import { LATER, NOTHING, NOW, observedOf, pod, redis, settled, settledObserved } from '../fixtures.ts'
 
@@ -77,13 +78,31 @@ t.test('a change that the API server refuses, such as a node port in use, is see
   t.notOk(syncRedis(redis(), observed, NOW).resyncAfterSeconds)
 })
 
-t.test('what is missing comes before what is otherwise, and that before what cannot be changed', async (t) => {
+t.test('what is missing comes before what is otherwise, and that before what cannot be changed, and before the pods', async (t) => {
   const [absent, otherwise] = [['ConfigMap a'], ['Service b (spec.ports)']]
   const claims = { type: 'Applied', status: 'False', reason: 'ImmutableField', message: 'StatefulSet c' } as const
-  t.match(appliedVerdict({ absent, otherwise, claims }), { status: 'False', reason: 'ChildrenMissing', message: /ConfigMap a/ })
-  t.match(appliedVerdict({ absent: [], otherwise, claims }), { status: 'False', reason: 'ChildrenDiffer', message: /Service b \(spec\.ports\)/ })
-  t.match(appliedVerdict({ absent: [], otherwise: [], claims }), { status: 'False', reason: 'ImmutableField', message: /StatefulSet c/ })
-  t.match(appliedVerdict({ absent: [], otherwise: [], claims: undefined }), { status: 'True', reason: 'AllApplied' })
+  const late = ['1 of 3 pods of d are as desired']
+  t.match(appliedVerdict({ absent, otherwise, claims, rolling: late }), { status: 'False', reason: 'ChildrenMissing', message: /ConfigMap a/ })
+  t.match(appliedVerdict({ absent: [], otherwise, claims, rolling: late }), { status: 'False', reason: 'ChildrenDiffer', message: /Service b \(spec\.ports\)/ })
+  t.match(appliedVerdict({ absent: [], otherwise: [], claims, rolling: late }), { status: 'False', reason: 'ImmutableField', message: /StatefulSet c/ })
+  t.match(appliedVerdict({ absent: [], otherwise: [], claims: undefined, rolling: late }), { status: 'False', reason: 'RollingOut', message: /^1 of 3 pods of d/ })
+  t.match(appliedVerdict({ absent: [], otherwise: [], claims: undefined, rolling: [] }), { status: 'True', reason: 'AllApplied' })
+})
+
+t.test('a rolling update is over when every pod has the template that was observed last', async (t) => {
+  const observed = settledObserved('redis')
+  const [there] = observed.statefulSets
+  const told = (status: object | undefined, replicas = 3) => rolling(
+    [{ ...there, spec: { ...there!.spec!, replicas } }],
+    { ...observed, statefulSets: [{ ...there, metadata: { ...there?.metadata, generation: 2 }, ...(status && { status: status as StatefulSetStatus }) }] },
+  )
+  t.strictSame(told(undefined), [], 'nobody has looked at it yet, and it will be told')
+  t.strictSame(told({ observedGeneration: 1, updatedReplicas: 3 }), ['0 of 3 pods of demo-redis are as desired'], 'the change was not looked at yet')
+  t.strictSame(told({ observedGeneration: 2 }), ['0 of 3 pods of demo-redis are as desired'])
+  t.strictSame(told({ observedGeneration: 2, updatedReplicas: 2 }), ['2 of 3 pods of demo-redis are as desired'])
+  t.strictSame(told({ observedGeneration: 2, updatedReplicas: 3 }), [])
+  t.strictSame(told({ observedGeneration: 2, updatedReplicas: 5 }), [], 'scaled down')
+  t.strictSame(rolling([there!], { ...observed, statefulSets: [] }), [])
 })
 
 t.test('the phase is Error when a person must act, Ready when it serves, else Pending', async (t) => {
