@@ -101,8 +101,9 @@ for (const tls of ['optional', 'required'] as const) {
     await until('everybody shows the new one', async () => {
       for (const pod of lab.pods) {
         const { code, output } = await pod.script(`${pod.kind}-ready.sh`)
-        if (code !== 0) t.equal(output, 'restarts with the new certificate')
-        if (pod.isRunning()) continue
+        if (code === 0) continue
+        t.equal(output, 'restarts with the new certificate')
+        await until('it ends', async () => !pod.isRunning() || undefined)
         restarted.add(pod.name)
         await pod.start()
         await until('it is ready again', async () => (await pod.script(`${pod.kind}-ready.sh`)).code === 0 || undefined)
