@@ -16,9 +16,13 @@ const IntOrQuantity = z.union([z.int().min(0).max(2 ** 50), Quantity]).transform
 export const SecretName = z.string().min(1).max(253).regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be the name of a Secret')
 
 /** An object of Kubernetes that is passed on as it is; what is wrong in it the API server says when it is applied. */
-export const passedOn = (what: string) => z.looseObject({}).refine((object) => !holdsNull(object), 'must not hold null').meta({ 'x-kubernetes-preserve-unknown-fields': true }).describe(what)
+export const passedOn = (what: string) => z.looseObject({}).meta({ 'x-kubernetes-preserve-unknown-fields': true }).describe(what)
 
-/** The API server drops null only where a schema names the fields; Metacontroller would pass it on. */
+/** Of what is passed on, as sentences: the API server drops null only where a schema names the fields, and no child may hold it. */
+export function nullProblems (fields: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(fields).flatMap(([name, value]) => holdsNull(value) ? [`${name} must not hold null.`] : [])
+}
+
 function holdsNull (value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return value === null
   return Object.values(value).some(holdsNull)

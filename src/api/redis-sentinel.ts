@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { Auth, AUTH_RULES } from './auth.ts'
 import { Binding } from './binding.ts'
 import { Config, configProblems, SentinelConfig } from './config.ts'
-import { type CelRule, commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
+import { type CelRule, commonStatus, Exporter, Image, NodePort, nullProblems, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
 import { NetworkPolicySettings } from './network-policy.ts'
 import { Paused } from './paused.ts'
 import { PodSettings, podProblems, serviceProblems, ServiceSettings } from './pod.ts'
@@ -65,6 +65,7 @@ export function redisSentinelProblems (spec: RedisSentinelSpec): string[] {
     ...serviceProblems('masterService', spec.masterService, spec.masterNodePort),
     ...serviceProblems('replicaService', spec.replicaService, spec.nodePort),
     ...serviceProblems('sentinelService', spec.sentinelService, spec.sentinelNodePort),
+    ...nullProblems({ redisPod: spec.redisPod, sentinelPod: spec.sentinelPod, networkPolicy: spec.networkPolicy }),
   ]
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { Auth, AUTH_RULES } from './auth.ts'
 import { Binding } from './binding.ts'
 import { Config, configProblems } from './config.ts'
-import { commonStatus, Exporter, Image, NodePort, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
+import { commonStatus, Exporter, Image, NodePort, nullProblems, ObjectMeta, STORAGE_RULES, Storage } from './kubernetes.ts'
 import { NetworkPolicySettings } from './network-policy.ts'
 import { Paused } from './paused.ts'
 import { PodSettings, podProblems, serviceProblems, ServiceSettings } from './pod.ts'
@@ -27,8 +27,13 @@ export const RedisSpec = z.object({
 export type RedisSpec = z.infer<typeof RedisSpec>
 
 /** What the schema cannot say, as sentences. */
-export function redisProblems ({ config, pod, service, nodePort }: RedisSpec): string[] {
-  return [...configProblems(config), ...podProblems('pod', pod), ...serviceProblems('service', service, nodePort)]
+export function redisProblems ({ config, pod, service, nodePort, networkPolicy }: RedisSpec): string[] {
+  return [
+    ...configProblems(config),
+    ...podProblems('pod', pod),
+    ...serviceProblems('service', service, nodePort),
+    ...nullProblems({ pod, networkPolicy }),
+  ]
 }
 
 export const RedisStatus = z.object(commonStatus).describe('What was observed.')

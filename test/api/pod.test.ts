@@ -1,5 +1,8 @@
 import t from 'tap'
 import { podProblems, PodSettings, serviceProblems, ServiceSettings } from '../../src/api/pod.ts'
+import { nullProblems } from '../../src/api/kubernetes.ts'
+import { redisSentinelProblems, RedisSentinelSpec } from '../../src/api/redis-sentinel.ts'
+import { redisProblems, RedisSpec } from '../../src/api/redis.ts'
 import { problems } from './problems.ts'
 
 t.test('Kubernetes\' own objects are taken as they are', async (t) => {
@@ -17,10 +20,13 @@ for (const [field, settings] of Object.entries(wrong)) {
 }
 
 t.test('null is refused at any depth: Metacontroller would pass it on', async (t) => {
-  for (const settings of [{ affinity: { podAffinity: null } }, { tolerations: [{ key: [null] }] }, { securityContext: { sysctls: [{ name: null }] } }]) {
-    const { error } = PodSettings.safeParse(settings)
-    t.match(error?.issues, [{ message: 'must not hold null' }])
+  for (const pod of [{ affinity: { podAffinity: null } }, { tolerations: [{ key: [null] }] }, { securityContext: { sysctls: [{ name: null }] } }]) {
+    t.strictSame(nullProblems({ pod: PodSettings.parse(pod), networkPolicy: undefined }), ['pod must not hold null.'])
+    t.match(redisProblems(RedisSpec.parse({ pod })), ['pod must not hold null.'])
+    t.match(redisSentinelProblems(RedisSentinelSpec.parse({ sentinelPod: pod })), ['sentinelPod must not hold null.'])
   }
+  t.match(redisProblems(RedisSpec.parse({ networkPolicy: { clients: [{ podSelector: null }] } })), ['networkPolicy must not hold null.'])
+  t.strictSame(nullProblems({ pod: { affinity: {}, tolerations: [{ key: '' }] } }), [])
 })
 
 t.test('labels and annotations of the operator cannot be changed', async (t) => {
