@@ -111,9 +111,15 @@ function text (data: Data, key: string): string {
 
 /** As passwords.sh reads them: one line each. */
 export function passwordsOf (data: Data): string[] {
-  const [password = '', previous = ''] = ['password', 'previous-password'].map((key) => text(data, key).replace(/\n$/, ''))
-  if (password === '' || password.includes('\n')) throw new Error('key password is not one line with a password')
+  const [password = '', previous = ''] = ['password', 'previous-password'].map((key) => lineOf(text(data, key)))
+  if (password === '') throw new Error('key password is not one line with a password')
   return previous === '' ? [password] : [password, previous]
+}
+
+/** Empty when there are more. */
+function lineOf (text: string): string {
+  const [line = '', more = ''] = text.split('\n')
+  return more === '' ? line : ''
 }
 
 function certificateOf (data: Data): Certificate {

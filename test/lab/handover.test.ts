@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { labFor, type Shell } from './lab.ts'
-import { connection, REDIS_PORT, sentinelMaster, until } from './questions.ts'
+import { ask, connection, REDIS_PORT, sentinelMaster, until } from './questions.ts'
 import { startWriter } from './writer.ts'
 
 t.setTimeout(180_000)
@@ -60,6 +60,25 @@ t.test('a replica that has just been copied ends when it is told to, with its fi
   await pod.terminate()
   t.notMatch(await pod.log(), "can't exit")
   t.match(await readFile(join(pod.data, 'appendonlydir', 'appendonly.aof.manifest'), 'utf8'), /base/)
+})
+
+t.test('the preStop of the master follows nobody who only says that it is master', async (t) => {
+  const lab = await labFor(t)
+  await lab.startAll()
+  const master = await lab.healed()
+  const zombie = (master + 1) % 3
+  await until('a write', () => ask(lab.redis[master] ?? '', REDIS_PORT, 'SET', 'key', 'value'))
+  await lab.streaming()
+  // one with old data that no sentinel knows as anything but a replica that is down
+  for (const ordinal of [0, 1, 2]) await lab.pod('sentinel', ordinal).sandbox.cutFrom([lab.redis[zombie] ?? ''])
+  await lab.kill('redis', zombie)
+  await lab.start('redis', zombie)
+  await until('a zombie', async () => await ask(lab.redis[zombie] ?? '', REDIS_PORT, 'REPLICAOF', 'NO', 'ONE') === 'OK' || undefined)
+  await ask(lab.redis[zombie] ?? '', REDIS_PORT, 'CONFIG', 'SET', 'min-replicas-to-write', 0)
+  await ask(lab.redis[zombie] ?? '', REDIS_PORT, 'FLUSHALL')
+  await lab.script('redis-prestop.sh', master)
+  for (const ordinal of [0, 1, 2]) if (ordinal !== zombie) t.equal(await ask(lab.redis[ordinal] ?? '', REDIS_PORT, 'GET', 'key'), 'value', `redis ${ordinal}`)
+  t.notMatch(await lab.log('redis', master), `handed over to ${lab.redis[zombie]}`)
 })
 
 t.test('two handovers of one master at the same time make one failover', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { labFor, type Shell } from './lab.ts'
-import { ask, info, REDIS_PORT, sleep, until } from './questions.ts'
+import { ask, info, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, sentinelMaster, sleep, until } from './questions.ts'
 import { startWriter } from './writer.ts'
 
 t.setTimeout(180_000)
@@ -92,6 +92,34 @@ for (const known of [true, false]) {
     for (const address of lab.redis) t.equal(await writer.lost(address), 0)
   })
 }
+
+t.test('a master that dies before the first append only file of its copy is written does not come back with the former one', async (t) => {
+  const lab = await labFor(t, { redisReplicas: 2 })
+  await lab.startAll()
+  t.equal(await lab.healed(), 0)
+  const [first = '', second = ''] = lab.redis
+  await ask(first, REDIS_PORT, 'SET', 'old', 'x')
+  await lab.streaming()
+  await lab.durable()
+  await lab.kill('redis', 1)
+  await ask(first, REDIS_PORT, 'SET', 'new', 'x')
+  // as with much data: microseconds for each key that is written to a file
+  await lab.pod('redis', 1).addSetting('rdb-key-save-delay 20000000')
+  await lab.start('redis', 1)
+  await until('it is copied', async () => (await info(second))['master_link_status'] === 'up' || undefined)
+  t.match(await lab.script('redis-ready.sh', 1), { code: 1, output: /^not yet synchronized/ }, 'a rolling update waits for it')
+  const [sentinel = ''] = lab.sentinels
+  await until('a failover', async () => await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'FAILOVER', MASTER_NAME) === 'OK' || undefined)
+  await until('the sentinels name it', async () => (await Promise.all(lab.sentinels.map(sentinelMaster))).every(({ ip }) => ip === second) || undefined)
+  await lab.kill('redis', 0)
+  await lab.start('redis', 0)
+  await lab.kill('redis', 1)
+  await lab.start('redis', 1)
+  await until('one of them serves', async () => (await lab.masters()).length > 0 || undefined, 90)
+  const [master = -1] = await lab.masters()
+  t.equal(await ask(lab.redis[master] ?? '', REDIS_PORT, 'GET', 'new'), 'x')
+  t.match(await lab.log('redis', 1), /the data is at|starts as replica/)
+})
 
 t.test('without sentinels a restarted replica does not choose between two masters', async (t) => {
   const lab = await labFor(t)

@@ -22,6 +22,8 @@ LIVE=$DATA_DIR/.live
 # when the server that runs now was started, in hundredths of a second since boot; gone when renew_early_links has been here
 STARTED=$DATA_DIR/.started
 EARLY=${EARLY:-3}
+# there when the append only file is older than what this volume's redis last held: redis-start.sh
+BEHIND=$DATA_DIR/.behind
 # there when a person has decided: redis-serve.sh
 SERVE=$DATA_DIR/.serve
 CARRIAGE_RETURN=$(printf '\r')
@@ -146,6 +148,7 @@ others_refuse() {
 # Reads the answer to INFO from standard input; role stays empty when there was none.
 read_info() {
   refusal='' role='' link='' master_host='' loading=0 replicas=0 offset=0 master_offset=0 keys=0 followers='' whole=no priority=100 disk=ok
+  rewriting=no
   while IFS=: read -r field value; do
     value=${value%"$CARRIAGE_RETURN"}
     case $field in
@@ -158,6 +161,7 @@ read_info() {
       connected_slaves) replicas=$value ;;
       slave_priority) priority=$value ;;
       aof_last_write_status) disk=$value ;;
+      aof_rewrite_in_progress | aof_rewrite_scheduled) [ "$value" = 0 ] || rewriting=yes ;;
       slave[0-9]*) followers="$followers $value" ;;
       # the last section: without it a cut answer would look like an empty redis
       '# Keyspace'*) whole=yes ;;

@@ -21,6 +21,12 @@ finish() {
   leave
 }
 
+# A failover may still come, and the pause of the writes ends by itself: the sooner this one ends the better.
+give_up() {
+  say "$@"
+  exit 0
+}
+
 # After a full synchronization redis writes its first append only file, and ignores a SIGTERM meanwhile ("Writing initial AOF, can't
 # exit"): the pod would stay until it is killed. INFO does not tell this from another rewriting, which may be waited for in vain.
 leave() {
@@ -54,6 +60,10 @@ look_at_redis() {
   local_ask local INFO replication
   for peer in $peers; do ask "redis-$peer" "$peer" "$REDIS_PORT" INFO replication; done
   await_answers 1
+  for peer in $peers; do
+    read_info_of "redis-$peer"
+    if [ "$role" = slave ] && [ "$master_host" = "$me" ]; then followed_me="$(without "$peer" $followed_me) $peer"; fi
+  done
 }
 
 still_master() {
@@ -61,12 +71,13 @@ still_master() {
   [ "$role" = master ]
 }
 
-# new: a peer that says it is master
+# new: a peer that says it is master, and that a sentinel names or that has followed this one. Another may be a former master with old
+# data, and to follow it would copy that over everything.
 find_new_master() {
   new=''
   for peer in $peers; do
     read_info_of "redis-$peer"
-    if [ "$role" = master ]; then new=$peer; fi
+    if [ "$role" = master ] && listed "$peer" "$votes $followed_me"; then new=$peer; fi
   done
 }
 
@@ -91,10 +102,11 @@ look_at_sentinels() {
     ask "sentinel-$sentinel" "$sentinel" "$SENTINEL_PORT" SENTINEL MASTER "$MASTER_NAME"
   done
   look_at_redis
-  chosen='' named='' begun=no
+  chosen='' named='' votes='' begun=no
   for sentinel in $sentinels; do
     read_master <"$ANSWERS/sentinel-$sentinel"
     [ -n "$address" ] || continue
+    votes="$votes $address"
     [ -n "$chosen" ] || { chosen=$sentinel named=$address; }
     case $flags in *failover_in_progress*) begun=yes ;; esac
   done
@@ -199,24 +211,33 @@ force_failover() {
 await_promotion() {
   step
   until [ -n "$new" ]; do
-    look_at_redis
+    look_at_sentinels
     still_master || end_as_replica
     find_new_master
-    in_time 6 || finish 'no promotion in time'
+    in_time 6 || give_up 'no promotion in time'
     [ -n "$new" ] || sleep 0.02
   done
 }
 
 # Before the paused writes go on: they get READONLY, and their connections are closed so that clients look again.
 become_replica() {
-  commands=$ANSWERS/commands
-  printf 'MULTI\nREPLICAOF %s %s\nCLIENT UNPAUSE\nCLIENT KILL TYPE normal\nEXEC\n' "$new" "$REDIS_PORT" >"$commands"
-  local_ask demote
-  commands=''
-  await_answers 1
-  while read -r line; do
-    case $line in NOAUTH* | NOPERM* | EXECABORT*) finish "not demoted, $new is the master: $line" ;; esac
-  done <"$ANSWERS/demote"
+  printf 'MULTI\nREPLICAOF %s %s\nCLIENT UNPAUSE\nCLIENT KILL TYPE normal\nEXEC\n' "$new" "$REDIS_PORT" >"$ANSWERS/commands"
+  step
+  role=''
+  # one that hangs for a second has perhaps read MULTI alone
+  until [ "$role" = slave ]; do
+    in_time 6 || give_up "not demoted, $new is the master"
+    commands=$ANSWERS/commands
+    local_ask demote
+    commands=''
+    await_answers 1
+    while read -r line; do
+      case $line in NOAUTH* | NOPERM* | EXECABORT*) give_up "not demoted, $new is the master: $line" ;; esac
+    done <"$ANSWERS/demote"
+    local_ask local INFO replication
+    await_answers 1
+    read_info_of local
+  done
 }
 
 # While this pod is the only replica of the new master, min-replicas-to-write would stop the writes with it.
@@ -244,6 +265,7 @@ me=$(entry "$ordinal" $REDIS_ADDRESSES)
 [ -n "$me" ] || { [ -s "$ANNOUNCED" ] && read -r me <"$ANNOUNCED"; }
 peers=$(without "$me" $REDIS_ADDRESSES)
 sentinels=$SENTINEL_ADDRESSES
+followed_me='' votes=''
 
 local_ask local INFO replication
 await_answers 1

@@ -36,7 +36,8 @@ apply_live() {
     answer=$(local_redis CONFIG SET "$name" "$value" </dev/null)
     case $answer in
       OK) ;;
-      '') return 0 ;;
+      # in a moment it may take it
+      '' | BUSY* | LOADING* | NOAUTH* | WRONGPASS* | NOPERM* | 'ERR max number'*) return 0 ;;
       *) say "CONFIG SET $name: $answer" ;;
     esac
   done <"$CONFIG_DIR/live.conf"
@@ -49,13 +50,16 @@ judge() {
   [ -n "$role" ] || refuse 'redis does not answer'
   [ "$loading" = 0 ] || refuse 'redis is loading its data'
   [ "$disk" = ok ] || refuse 'redis cannot write to its disk'
+  # with the link up and nothing being written, the file has what this redis has
+  [ "$rewriting" = yes ] || { [ "$role" = slave ] && [ "$link" != up ]; } || rm -f "$BEHIND"
   [ "$role" = slave ] || exit 0
   # redis-start.sh has told the sentinels how old its data was; once it was in a stream its offset tells, also when the master is gone
   if [ "$link" = up ] || [ "$offset" -gt 1 ]; then
     # a small one is the probe's, which prefers this replica for a moment
     { [ "$priority" -gt 0 ] && [ "$priority" -le 100 ]; } || local_redis CONFIG SET replica-priority 100 >/dev/null
   fi
-  if [ "$link" = up ]; then
+  # nor before its first file is written: a rolling update that goes on would leave no complete copy on any disk
+  if [ "$link" = up ] && [ "$rewriting" = no ]; then
     [ -e "$DATA_DIR/.synced" ] || : >"$DATA_DIR/.synced"
   fi
   [ -e "$DATA_DIR/.synced" ] || refuse "not yet synchronized with the master $master_host"

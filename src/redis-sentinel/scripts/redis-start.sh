@@ -91,6 +91,18 @@ holds_data() {
   return 1
 }
 
+# After a full synchronization redis keeps the former append only file, complete and old, until the first one of the copy is written; what
+# comes meanwhile goes to this file. One that dies in between comes back with the old data.
+note_unfinished_copy() {
+  unfinished=$DATA_DIR/appendonlydir/temp-appendonly.aof.incr
+  [ ! -e "$unfinished" ] || { : >"$BEHIND" && rm -f "$unfinished"; }
+}
+
+# Data that is as new as this pod has ever had it.
+is_current() {
+  holds_data && [ ! -e "$BEHIND" ]
+}
+
 # Nobody has ever seen a master of this cluster, in no look of this start either, and this volume is new.
 is_new() {
   [ -z "$LAST_MASTER$lived" ] && [ ! -e "$DATA_DIR/.seen" ] && ! holds_data
@@ -126,18 +138,19 @@ decide() {
     decision=replica target=$agreed
   elif [ -n "$masters" ]; then
     decide_between_masters
-  elif [ -n "$live" ] || { [ -n "$filled" ] && ! holds_data; }; then
+  elif [ -n "$live" ] || { [ -n "$filled" ] && ! is_current; }; then
     decide_handover
   elif [ -n "$locked" ]; then
     reason="$me is named master, but does not know about the data of$locked"
   elif [ -z "$silent" ]; then
     decision=master
-  elif holds_data; then
+  elif is_current; then
     # not for long: the sentinels would promote one that did start, however old its data is
     reason="$me is named master, but does not know about the data of$silent"
     elapsed "$RESUME_WAIT" && decision=master
   else
-    reason="$me is named master and has no data, but those that do not answer may have it:$silent"
+    if [ -e "$BEHIND" ]; then has='old data'; else has='no data'; fi
+    reason="$me is named master and has $has, but those that do not answer may have it:$silent"
     is_new && may_bootstrap_alone && decision=master
   fi
 }
@@ -188,7 +201,7 @@ decide_handover() {
   decision='wait'
   reason="$me has restarted as the named master, the data is at${live:-$filled}"
   if [ "$even" = yes ] || elapsed "$UNEVEN_WAIT"; then decision=handover; fi
-  holds_data && elapsed "$HANDOVER_LIMIT" && decision=master
+  is_current && elapsed "$HANDOVER_LIMIT" && decision=master
 }
 
 # The sentinel that accepted a failover once is the only one to be asked again, unless it has been silent for long.
@@ -211,8 +224,10 @@ priority_of_data() {
   if is_new && [ -z "$masters$live$filled$locked$strangers" ]; then echo 100 && return; fi
   holds_data || { echo 0 && return; }
   written=0
-  for file in "$DATA_DIR"/appendonlydir/*.aof "$DATA_DIR"/appendonly.aof "$DATA_DIR"/dump.rdb; do
+  for file in "$DATA_DIR"/appendonlydir/*.aof "$DATA_DIR"/appendonlydir/*.rdb "$DATA_DIR"/appendonly.aof "$DATA_DIR"/dump.rdb; do
     [ -s "$file" ] || continue
+    # a synchronization writes it, and a start with append only files does not read it
+    case $file in */dump.rdb) if grep -q '^appendonly yes' "$CONFIG_DIR/redis.conf"; then continue; fi ;; esac
     time=$(stat -c %Y "$file")
     [ "$time" -le "$written" ] || written=$time
   done
@@ -245,6 +260,8 @@ start() {
   now
   echo "$clock" >"$STARTED"
   rm -f "$WAITING" "$SERVE" "$DATA_DIR/.synced"
+  # what it starts with is the data from now on
+  [ "$1" != master ] || rm -f "$BEHIND"
   close_answers
   note_passwords
   note_certificate
@@ -256,6 +273,7 @@ start() {
 
 rm -rf "$WAITING" "$SERVE" "$DATA_DIR"/.answers.*
 open_answers
+note_unfinished_copy
 now
 started=$clock replicas_seen='' lived=''
 while :; do

@@ -206,10 +206,17 @@ apply_users() {
     rm -f "$USERS.new"
     return
   fi
-  { user_commands "$USERS.new"; gone_users; } | local_cli "$1" >"$USERS.answers"
+  { user_commands "$USERS.new"; gone_users; } >"$USERS.commands"
+  local_cli "$1" <"$USERS.commands" >"$USERS.answers"
+  # one that is busy is told again in the next check: a user that was taken out must not stay for want of one answer
+  if [ "$(grep -c . "$USERS.answers")" -lt "$(grep -c . "$USERS.commands")" ] ||
+    grep -qE '^(BUSY|LOADING|NOAUTH|WRONGPASS|NOPERM|AUTH failed|ERR max number)' "$USERS.answers"; then
+    rm -f "$USERS.new" "$USERS.commands" "$USERS.answers"
+    return
+  fi
   # the answer to a wrong rule may hold the rule, and so a password
   wrong=$(grep -vcE '^(OK|[0-9]+|)$' "$USERS.answers")
-  rm -f "$USERS.answers"
+  rm -f "$USERS.answers" "$USERS.commands"
   mv "$USERS.new" "$USERS"
   say "users.acl: $wrong lines are refused"
 }
