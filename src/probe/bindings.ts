@@ -17,6 +17,7 @@ export interface BindingsOptions {
   readonly parents: Pick<Parents, 'all'>
   readonly mayAct: () => boolean
   readonly publishEvent: PublishEvent
+  readonly now: () => number
 }
 
 export interface Bindings {
@@ -27,9 +28,13 @@ export interface Bindings {
 const DEADLINE_MS = 5000
 /** A changed password is there for applications before the former one ends. */
 const REFRESH_MS = 30_000
+/** Until the kubelets have brought a changed one to the pods, which still refuse it; the former one ends ten minutes later. */
+const SPREAD_MS = 180_000
 const MANAGER = 'sentinel-probe'
 
-export function startBindings ({ api, log, parents, mayAct, publishEvent }: BindingsOptions): Bindings {
+export function startBindings ({ api, log, parents, mayAct, publishEvent, now }: BindingsOptions): Bindings {
+  const changes = new Map<string, Change>()
+
   async function run (): Promise<number> {
     if (!mayAct()) return REFRESH_MS
     for (const parent of parents.all()) if (parent.binding) await keep(parent, parent.binding)
@@ -41,11 +46,22 @@ export function startBindings ({ api, log, parents, mayAct, publishEvent }: Bind
       const wanted = encoded(contentOf(binding, await passwordFor(parent, binding)))
       const there = await read(parent, binding.secret)
       if (there && !isOwned(there, parent)) throw new Error(`Secret ${binding.secret} belongs to something else`)
-      if (!there || !sameData(wanted, there.data ?? {})) await write(parent, binding.secret, wanted)
+      if (there && (sameData(wanted, there.data ?? {}) || spreads(parent.uid, there.data?.['password'], wanted['password']))) return
+      await write(parent, binding.secret, wanted)
+      changes.delete(parent.uid)
     } catch (err) {
       log.warn({ err, namespace: parent.namespace, name: parent.name, secret: binding.secret }, 'binding not written')
       publishEvent(parent, 'BindingNotWritten', messageOf(err))
     }
+  }
+
+  /** Is this another password, which the pods may not have yet? */
+  function spreads (uid: string, before: string | undefined, password: string | undefined): boolean {
+    if (before === undefined || password === undefined || before === password) return false
+    const seen = changes.get(uid)
+    const change = seen?.password === password ? seen : { password, since: now() }
+    changes.set(uid, change)
+    return now() - change.since < SPREAD_MS
   }
 
   async function passwordFor (parent: ParentFacts, { authSecret }: BindingFacts): Promise<string | undefined> {
@@ -73,6 +89,11 @@ export function startBindings ({ api, log, parents, mayAct, publishEvent }: Bind
 
   const loop = startWakeable({ run, onError: (err) => { log.error({ err }, 'bindings not looked at'); return REFRESH_MS } })
   return { wake: loop.wake, stop: loop.stop }
+}
+
+interface Change {
+  readonly password: string
+  readonly since: number
 }
 
 interface SecretObject {

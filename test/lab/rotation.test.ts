@@ -134,8 +134,24 @@ t.test('a running cluster gets a password: pods with and without it work togethe
     await until('all are well', async () => await lab.healed('').catch(() => undefined))
     t.ok(await accepts(lab, pod, undefined), 'nobody needs it yet')
   }
+  // each kubelet brings it at its own time, and the master's is the last one
+  const [last] = [lab.redis[await lab.healed('')] as Pod]
+  const [restarted, other] = lab.redis.filter((pod) => pod !== last) as [Pod, Pod]
+  await lab.setAuth('required', lab.pods.filter((pod) => pod !== last))
+  for (const pod of lab.pods) if (pod !== last) t.match(await ready(pod), { code: 0 })
+  await lab.ask(other, other.address(), REDIS_PORT, PASSWORD, 'CLIENT', 'KILL', 'TYPE', 'master')
+  await restarted.terminate()
+  await restarted.start()
+  const linked = (pod: Pod) => async () => (await lab.ask(pod, pod.address(), REDIS_PORT, PASSWORD, 'INFO', 'replication')).includes('master_link_status:up') || undefined
+  for (const pod of [restarted, other]) t.ok(await until('it is linked to the master that has no users yet', linked(pod)), pod.name)
   await lab.setAuth('required')
-  for (const pod of lab.pods) t.match(await ready(pod), { code: 0 })
+  for (const pod of lab.pods) await until('it is ready', async () => (await ready(pod)).code === 0 || undefined)
+  for (const pod of [restarted, other]) {
+    t.ok(await until('it links as a user of its own', async () => {
+      await ready(pod)
+      return (await lab.ask(pod, pod.address(), REDIS_PORT, PASSWORD, 'CONFIG', 'GET', 'masteruser')).includes('operator-replication') || undefined
+    }), pod.name)
+  }
   for (const pod of lab.pods) {
     t.notOk(await accepts(lab, pod, undefined), `${pod.name} is closed`)
     t.ok(await accepts(lab, pod, PASSWORD))

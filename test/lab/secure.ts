@@ -116,7 +116,7 @@ export async function createSecure ({ tls, ipv6 = false, shell = ['dash'], envir
     setPassword,
     withoutSecret,
     /** What the hook writes while not every pod has the password yet, and afterwards. */
-    setAuth: async (auth: 'open' | 'required') => { for (const pod of pods) await pod.configure({ 'cluster.env': env(auth) }) },
+    setAuth: async (auth: 'open' | 'required', some: readonly Pod[] = pods) => { for (const pod of some) await pod.configure({ 'cluster.env': env(auth) }) },
     ask,
     infos,
     close,

@@ -19,8 +19,9 @@ async function start (t: Tap) {
   const log = pino({ level: 'info' }, { write: (line) => logged.push(line) })
   const events: string[] = []
   const lease = { held: true }
+  const clock = { ahead: 0 }
   const parents = followParents({ api, log, namespace: '', onChange: () => bindings.wake() })
-  const bindings = startBindings({ api, log, parents, mayAct: () => lease.held, publishEvent: ({ kind, name }, reason, message) => events.push(`${reason} ${kind} ${name}: ${message}`) })
+  const bindings = startBindings({ api, log, parents, mayAct: () => lease.held, now: () => Date.now() + clock.ahead, publishEvent: ({ kind, name }, reason, message) => events.push(`${reason} ${kind} ${name}: ${message}`) })
   t.teardown(async () => { parents.stop(); bindings.stop(); api.close(); await fake.stop() })
   const putSecret = (name: string, text: string) =>
     fake.put(SECRETS, { metadata: { name, namespace: 'ns' }, data: { password: Buffer.from(text).toString('base64') } })
@@ -30,11 +31,11 @@ async function start (t: Tap) {
     const { data } = (fake.get(SECRETS, name) ?? {}) as { data?: Record<string, string> }
     return data && Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]))
   }
-  return { fake, bindings, lease, events, logged, putSecret, parent, content }
+  return { fake, bindings, lease, clock, events, logged, putSecret, parent, content }
 }
 
 await t.test('a RedisSentinel with a password and TLS: all that a client needs, owned by the CR', async (t) => {
-  const { fake, parent, putSecret, content, logged, bindings } = await start(t)
+  const { fake, parent, putSecret, content, logged, bindings, clock } = await start(t)
   putSecret('password', 'p/w@1\n')
   parent('RedisSentinel', 'cache', { auth: { secretName: 'password' }, tls: { secretName: 'cert' }, masterName: 'm' })
   await until('it is written', () => content('cache-binding') !== undefined)
@@ -57,6 +58,15 @@ await t.test('a RedisSentinel with a password and TLS: all that a client needs, 
   putSecret('other', 'x')
   parent('RedisSentinel', 'cache', { auth: { secretName: 'password' }, tls: { secretName: 'cert' }, masterName: 'm', redisReplicas: 5 })
   putSecret('password', 'new')
+  bindings.wake()
+  // after that one: it comes later in the list
+  parent('Redis', 'zero', {})
+  await until('the next one is written', () => content('zero-binding') !== undefined)
+  bindings.wake()
+  parent('Redis', 'zero-2', {})
+  await until('the next one is written', () => content('zero-2-binding') !== undefined)
+  t.equal(content('cache-binding')?.['password'], 'p/w@1', 'the pods may not have it yet')
+  clock.ahead += 180_001
   bindings.wake()
   await until('a new password is there, too', () => content('cache-binding')?.['password'] === 'new')
   t.not(fake.get(SECRETS, 'cache-binding')?.metadata['resourceVersion'], version)

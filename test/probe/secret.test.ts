@@ -63,7 +63,15 @@ await t.test('it is read at first, and a second after a refusal; the former pass
   t.strictSame(logged, [], 'nothing is logged')
 })
 
-for (const [what, data] of [['empty', { password: '' }], ['of two lines', { password: 'a\nb' }], ['not there', {}]] as const) {
+await t.test('blank lines at the end are no part of it, as for the pods (passwords.sh)', async (t) => {
+  const { secret, passwords, put, changes } = await start(t)
+  put({ password: 'one\n\n', 'previous-password': 'two\nlines' })
+  secret.keep(CLUSTER)
+  await until('it is read', () => changes() === 1)
+  t.strictSame(passwords(), ['one'])
+})
+
+for (const [what, data] of [['empty', { password: '' }], ['of two lines', { password: 'a\nb' }], ['behind an empty line', { password: '\na' }], ['not there', {}]] as const) {
   await t.test(`a password that is ${what} is an event, changes nothing, and is asked for again`, async (t) => {
     const { secret, passwords, clock, put, events, changes, logged } = await start(t)
     put({ password: 'one' })

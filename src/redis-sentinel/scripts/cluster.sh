@@ -135,13 +135,24 @@ refuses() {
   return 1
 }
 
-# Of all other pods: does anybody refuse the new password?
+# Of all other pods: does anybody refuse the new password? Those that a replica would link to are asked as the user that it links as: where
+# no password is wanted yet that user is not there, and redis-cli goes on as another one.
 others_refuse() {
   open_answers
-  for address in $REDIS_ADDRESSES; do ask "$address" "$address" "$REDIS_PORT" PING; done
   for address in $SENTINEL_ADDRESSES; do ask "$address" "$address" "$SENTINEL_PORT" PING; done
+  if [ "$SERVER" = redis ] && wants_password; then
+    as_default=$REDIS_CLI_FLAGS
+    REDIS_CLI_FLAGS="${REDIS_CLI_FLAGS% --user default} --user operator-replication"
+    REDISCLI_AUTH=$(password_of operator-replication "$password")
+    export REDISCLI_AUTH
+  fi
+  for address in $REDIS_ADDRESSES; do ask "$address" "$address" "$REDIS_PORT" PING; done
+  REDIS_CLI_FLAGS=${as_default:-$REDIS_CLI_FLAGS}
+  use_here "$password"
   await_answers 1
-  for address in $REDIS_ADDRESSES $SENTINEL_ADDRESSES; do if refuses "$address"; then return 0; fi; done
+  for address in $REDIS_ADDRESSES $SENTINEL_ADDRESSES; do
+    if refuses "$address" || grep -q 'AUTH failed' "$ANSWERS/$address.error"; then return 0; fi
+  done
   return 1
 }
 

@@ -250,6 +250,7 @@ start() {
     user_lines
     if [ -n "$password" ]; then
       use_towards_others operator-replication
+      if [ "$their_user" != default ] && others_refuse; then their_user=default their_password=$(quoted '' "$password"); fi
       printf 'masteruser %s\nmasterauth %s\n' "$their_user" "$their_password"
     fi
   } >>"$DATA_DIR/redis.conf"
@@ -264,6 +265,8 @@ start() {
   [ "$1" != master ] || rm -f "$BEHIND"
   close_answers
   note_passwords
+  # redis-ready.sh changes to the other user as soon as that is there
+  [ "${their_user:-}" != default ] || rm -f "$USED"
   note_certificate
   unset REDISCLI_AUTH
   log "starts as $*; $answered of $sentinels sentinels answer and name${votes:- nobody}," \
