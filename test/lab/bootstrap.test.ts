@@ -12,6 +12,7 @@ for (const shell of shells) {
     await lab.startAll()
     t.equal(await lab.healed(), 0)
     t.same(await lab.masters(), [0])
+    await lab.durable()
     for (const ordinal of [0, 1, 2]) {
       t.match(await lab.script('redis-ready.sh', ordinal), { code: 0 }, `redis ${ordinal} is ready`)
       t.match(await lab.script('redis-alive.sh', ordinal), { code: 0 }, `redis ${ordinal} is alive`)
@@ -37,6 +38,7 @@ for (const shell of shells) {
     t.match(await lab.log('redis', 0), /waiting: 0 of 3 sentinels/, 'the log says it as well')
     await lab.startAll(lab.everybody().filter(([kind, ordinal]) => kind === 'sentinel' || ordinal > 0))
     t.equal(await lab.healed(), 0, 'it goes on when the sentinels are there')
+    await lab.durable()
     t.match(await lab.script('redis-ready.sh', 0), { code: 0 })
   })
 }

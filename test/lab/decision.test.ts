@@ -45,6 +45,7 @@ t.test('a restarted replica tells the sentinels how old its data is until it is 
   t.equal(tolds[1], 0, 'one without data is never promoted')
   await lab.start('redis', 0)
   await lab.healed()
+  await lab.durable()
   for (const ordinal of [1, 2]) {
     const { role } = await info(lab.redis[ordinal] ?? '')
     if (role !== 'slave') continue

@@ -10,6 +10,7 @@ for (const shell of ['dash', 'busybox sh'] as const) {
     await lab.configure({ spec: { config: { maxmemory: '10mb' } } })
     await lab.startAll()
     await lab.healed()
+    await lab.durable()
     const get = async (name: string) => (await ask(lab.redis[1] ?? '', REDIS_PORT, 'CONFIG', 'GET', name) as string[])[1]
     t.equal(await get('maxmemory'), String(10 * 2 ** 20), 'a start reads them')
 

@@ -59,10 +59,10 @@ judge() {
     { [ "$priority" -gt 0 ] && [ "$priority" -le 100 ]; } || local_redis CONFIG SET replica-priority 100 >/dev/null
   fi
   # nor before its first file is written: a rolling update that goes on would leave no complete copy on any disk
-  if [ "$link" = up ] && [ "$rewriting" = no ]; then
-    [ -e "$DATA_DIR/.synced" ] || : >"$DATA_DIR/.synced"
-  fi
-  [ -e "$DATA_DIR/.synced" ] || refuse "not yet synchronized with the master $master_host"
+  [ ! -e "$DATA_DIR/.synced" ] || exit 0
+  [ "$link" = up ] || refuse "not yet synchronized with the master $master_host"
+  [ "$rewriting" = no ] || refuse 'synchronized, and writes its first append only file'
+  : >"$DATA_DIR/.synced"
 }
 
 refuse_while_waiting
