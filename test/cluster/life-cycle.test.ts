@@ -5,11 +5,6 @@ import { apply, eventually, kubectl, namespace, ready, redisCli, redisSentinel, 
 
 const NAMESPACE = 'life'
 const NAME = 'cache'
-interface Parent {
-  metadata: { generation: number }
-  status: { conditions: { type: string, status: string, observedGeneration: number }[] }
-}
-
 const inNamespace = (...args: string[]) => kubectl('-n', NAMESPACE, ...args)
 
 t.before(async () => {
@@ -25,17 +20,11 @@ async function uids (component: string): Promise<string[]> {
   return text.trim().split(' ').toSorted()
 }
 
-/** Every child is as the present spec wants it, and every pod is new where it has to be. */
-async function applied (): Promise<boolean> {
-  const { metadata, status } = JSON.parse(await inNamespace('get', 'redissentinel', NAME, '-o', 'json')) as Parent
-  return status.conditions.some(({ type, status, observedGeneration }) => type === 'Applied' && status === 'True' && observedGeneration === metadata.generation)
-}
-
 async function change (spec: object, shown: RegExp): Promise<void> {
   await apply(redisSentinel(NAMESPACE, NAME, spec))
   await eventually('the change is in the StatefulSets and Services', () => inNamespace('get', 'statefulsets,services', '-l', `name=${NAME}`, '-o', 'json'), (text) => shown.test(text))
   // the two StatefulSets are not written at once
-  await eventually('all of it is applied', applied, (yes) => yes === true, 240)
+  await inNamespace('wait', '--for=condition=Applied', '--timeout=240s', `redissentinel/${NAME}`)
   await ready(NAMESPACE, `redissentinel/${NAME}`)
 }
 
