@@ -26,6 +26,7 @@ export interface Parent {
   readonly metadata: {
     readonly name: string
     readonly namespace: string
+    readonly uid?: string | undefined
     readonly generation?: number | undefined
   }
   readonly spec?: unknown

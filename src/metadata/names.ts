@@ -38,6 +38,11 @@ export function sentinelId (namespace: string, name: string, ordinal: number): s
   return hash('sha1', `${namespace}/${name}/${ordinal}`)
 }
 
+/** Tells one RedisSentinel's processes from all others', also one of the same name that was made anew: 64 hex characters. No secret. */
+export function clusterIdentity (namespace: string, name: string, uid: string | undefined): string {
+  return hash('sha256', `${uid ?? ''}/${namespace}/${name}`)
+}
+
 export function hash (algorithm: 'sha1' | 'sha256', text: string): string {
   return createHash(algorithm).update(text).digest('hex')
 }

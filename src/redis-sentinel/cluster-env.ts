@@ -14,6 +14,14 @@ export interface Topology {
   readonly quorum: number
   readonly downAfterMilliseconds: number
   readonly failoverTimeout: number
+  /** A master that hears no majority of the sentinels for this long takes no writes. */
+  readonly fenceMilliseconds: number
+  /** min-replicas-to-write of a master that may write. */
+  readonly minReplicas: number
+  /** preStop waits for a handover, in seconds. */
+  readonly handoverSeconds: number
+  /** Of clusterIdentity: what the passwords of the operator's own users are made from. */
+  readonly identity: string
   /** Announced address of the last known master; left out before there was one. */
   readonly lastMaster?: string | undefined
   /** open: passwords are used and not wanted yet, since there are pods without one. Left out: there is none. */
@@ -26,6 +34,8 @@ const address = /^[0-9A-Fa-f:.]+$/
 const name = /^[\w.-]+$/
 const id = /^[0-9a-f]{40}$/
 const number = /^[1-9]\d*$/
+const count = /^\d+$/
+const hex = /^[0-9a-f]+$/
 const mode = /^(open|required)$/
 const flag = /^[\w./:=-]+$/
 
@@ -40,6 +50,10 @@ export function clusterEnv (topology: Topology): string {
     line('QUORUM', number, String(topology.quorum)),
     line('DOWN_AFTER_MILLISECONDS', number, String(topology.downAfterMilliseconds)),
     line('FAILOVER_TIMEOUT', number, String(topology.failoverTimeout)),
+    line('FENCE_MILLISECONDS', number, String(topology.fenceMilliseconds)),
+    line('MIN_REPLICAS', count, String(topology.minReplicas)),
+    line('HANDOVER_SECONDS', number, String(topology.handoverSeconds)),
+    line('IDENTITY', hex, topology.identity),
     line('LAST_MASTER', address, ...(topology.lastMaster === undefined ? [] : [topology.lastMaster])),
     line('AUTH', mode, ...(topology.auth === undefined ? [] : [topology.auth])),
     line('REDIS_CLI_FLAGS', flag, ...(topology.redisCliFlags ?? [])),

@@ -3,7 +3,8 @@ import type { ConfigMap } from 'kubernetes-types/core/v1.js'
 import { type Config, configLines, directives } from '../api/config.ts'
 import { quorumOf, type RedisSentinelSpec } from '../api/redis-sentinel.ts'
 import type { Parent } from '../metadata/children.ts'
-import { redisSentinelNames, sentinelId } from '../metadata/names.ts'
+import { clusterIdentity, redisSentinelNames, sentinelId } from '../metadata/names.ts'
+import { fenceMs, HANDOVER_SECONDS, minReplicas } from '../metadata/timings.ts'
 import { configMap } from '../redis/config-map.ts'
 import { REDIS_PORT } from '../redis/exporter.ts'
 import { type AuthMode, clusterEnv } from './cluster-env.ts'
@@ -36,6 +37,10 @@ export function configMaps (parent: Parent, spec: RedisSentinelSpec, members: Me
     quorum: quorumOf(spec),
     downAfterMilliseconds: spec.downAfterMilliseconds,
     failoverTimeout: spec.failoverTimeout,
+    fenceMilliseconds: fenceMs(spec.downAfterMilliseconds),
+    minReplicas: minReplicas(spec.redisReplicas),
+    handoverSeconds: HANDOVER_SECONDS,
+    identity: clusterIdentity(namespace, name, parent.metadata.uid),
     lastMaster: members.lastMaster,
     auth: members.auth,
     redisCliFlags: spec.tls ? tlsCliFlags(spec.tls.clientCertificates) : [],

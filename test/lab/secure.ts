@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { fenceMs, HANDOVER_SECONDS, minReplicas } from '../../src/metadata/timings.ts'
 import { clusterEnv } from '../../src/redis-sentinel/cluster-env.ts'
 import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
 import { SCRIPTS } from '../../src/redis-sentinel/scripts.ts'
@@ -20,6 +21,7 @@ const run = promisify(execFile)
 /** What a file of redis or a shell could take apart. */
 export const PASSWORD = ' # it"s \\ $HOME `id` ; \'x\' é*\\'
 const ORDINALS = [0, 1, 2]
+const IDENTITY = 'c'.repeat(64)
 
 export interface SecureOptions {
   /** What is asked of clients' certificates; left out: no TLS. */
@@ -89,6 +91,10 @@ export async function createSecure ({ tls, ipv6 = false, shell = ['dash'], envir
     quorum: 2,
     downAfterMilliseconds: 2000,
     failoverTimeout: 4000,
+    fenceMilliseconds: fenceMs(2000),
+    minReplicas: minReplicas(3),
+    handoverSeconds: HANDOVER_SECONDS,
+    identity: IDENTITY,
     redisCliFlags: flags,
   })
   for (const pod of pods) {

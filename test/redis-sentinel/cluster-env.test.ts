@@ -11,6 +11,10 @@ const topology: Topology = {
   quorum: 2,
   downAfterMilliseconds: 5000,
   failoverTimeout: 10000,
+  fenceMilliseconds: 3000,
+  minReplicas: 1,
+  handoverSeconds: 13,
+  identity: 'c'.repeat(64),
 }
 
 t.test('every name is there in a fixed order, also without a last master', async (t) => {
@@ -24,6 +28,10 @@ t.test('every name is there in a fixed order, also without a last master', async
     "QUORUM='2'",
     "DOWN_AFTER_MILLISECONDS='5000'",
     "FAILOVER_TIMEOUT='10000'",
+    "FENCE_MILLISECONDS='3000'",
+    "MIN_REPLICAS='1'",
+    "HANDOVER_SECONDS='13'",
+    `IDENTITY='${'c'.repeat(64)}'`,
     "LAST_MASTER=''",
     "AUTH=''",
     "REDIS_CLI_FLAGS=''",

@@ -70,6 +70,10 @@ function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, fla
     quorum: 2,
     downAfterMilliseconds: 5000,
     failoverTimeout: 10000,
+    fenceMilliseconds: 3000,
+    minReplicas: 1,
+    handoverSeconds: 13,
+    identity: 'c'.repeat(64),
     redisCliFlags: flags,
   }))
   if (shell === SHELLS.busybox) linkBusybox(file('bin'))

@@ -47,6 +47,10 @@ t.test('redis-cli gets the same files by flags that cluster.env takes', async (t
     quorum: 2,
     downAfterMilliseconds: 5000,
     failoverTimeout: 10000,
+    fenceMilliseconds: 3000,
+    minReplicas: 1,
+    handoverSeconds: 13,
+    identity: 'c'.repeat(64),
     redisCliFlags: tlsCliFlags('required'),
   })
   t.match(env, "\nREDIS_CLI_FLAGS='--tls --cacert /tls/ca.crt --cert /tls/tls.crt --key /tls/tls.key'\n")
