@@ -46,13 +46,13 @@ export function createMetrics ({ reports, isActive }: MetricsOptions) {
     }),
     commands: new Counter({
       name: 'sentinel_probe_commands_total',
-      help: 'Commands that changed a redis, by command (demote, follow, qualify, unblock, pause, yield, resume) and result (ok, error).',
+      help: 'Commands that changed a redis, by command (demote, follow, unblock, pause, resume) and result (ok, error).',
       labelNames: ['command', 'result'] as const,
       registers,
     }),
     failovers: new Counter({
       name: 'sentinel_probe_failovers_total',
-      help: 'Failovers asked for, by cause (ProvenDead, LastResort, PodLeaves, NotPublished, Switchover) and answer (Accepted, InProgress, NoGoodReplica, Lost).',
+      help: 'Elections held, by cause (ProvenDead, FoundDown, LastResort, PodLeaves, NotPublished, Switchover) and answer (Accepted, NotElected, NotPromoted, NotDemoted, NotPublished, Overtaken).',
       labelNames: ['namespace', 'name', 'cause', 'answer'] as const,
       registers,
     }),
