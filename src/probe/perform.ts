@@ -88,6 +88,7 @@ async function writeLabel (action: Labelling, target: Target, deps: PerformDeps)
     const answer = await api.request<KubeObject>('PATCH', `/api/v1/namespaces/${facts.namespace}/pods/${pod}`, {
       body: labelPatch(facts, role, rfc3339(date())),
       contentType: 'application/json-patch+json',
+      lane: 'urgent',
       deadlineMs: PATCH_DEADLINE_MS,
       mayStart: deps.mayAct,
     })
@@ -179,6 +180,7 @@ async function fulfil ({ pod: { pod }, reason }: Fulfilment, { subject }: Target
     await api.request('PATCH', `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/${REDIS_SENTINEL.plural}/${name}`, {
       body: [{ op: 'test', path, value: pod }, { op: 'remove', path }],
       contentType: 'application/json-patch+json',
+      lane: 'urgent',
       deadlineMs: PATCH_DEADLINE_MS,
       mayStart: mayAct,
     })
