@@ -137,6 +137,7 @@ async function fulfil ({ pod: { pod }, reason }: Fulfilment, { subject }: Target
     await api.request('PATCH', `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/${REDIS_SENTINEL.plural}/${name}`, {
       body: [{ op: 'test', path, value: pod }, { op: 'remove', path }],
       contentType: 'application/json-patch+json',
+      lane: 'urgent',
       deadlineMs: PATCH_DEADLINE_MS,
       mayStart: mayAct,
     })

@@ -35,6 +35,7 @@ async function writeLabel (action: Labelling, target: Target, deps: PerformDeps)
     const answer = await api.request<KubeObject>('PATCH', `/api/v1/namespaces/${facts.namespace}/pods/${pod}`, {
       body: labelPatch(facts, role, rfc3339(date())),
       contentType: 'application/json-patch+json',
+      lane: 'urgent',
       deadlineMs: PATCH_DEADLINE_MS,
       mayStart: deps.mayAct,
     })
