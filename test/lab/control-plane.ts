@@ -11,7 +11,7 @@ import { MASTER_ROLE, POD_SERVICE_LABEL, ROLE_LABEL } from '../../src/metadata/l
 import { redisSentinelNames } from '../../src/metadata/names.ts'
 import { syncRedisSentinel } from '../../src/redis-sentinel/sync.ts'
 import { createFakeApiServer, type FakeObject } from '../probe/fake-api-server.ts'
-import { type Lab, NAME, NAMESPACE } from './lab.ts'
+import { type Lab, NAME } from './lab.ts'
 import { HOME } from './network.ts'
 import type { Kind, Pod } from './pod.ts'
 import { connection, REDIS_PORT, sleep, until } from './questions.ts'
@@ -38,6 +38,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
   const readiness = new Map<string, boolean>()
   const terminated = new Set<string>()
   const names = redisSentinelNames(NAME)
+  const { namespace } = lab.identity
   let created = 0
   let stateMap: ConfigMap[] = []
   const order = { closed: false, checkReadiness: true }
@@ -61,7 +62,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     api.put(PODS, {
       metadata: {
         name: pod.name,
-        namespace: NAMESPACE,
+        namespace,
         uid,
         labels: { ...kept?.labels, app: 'redis-sentinel', component: pod.kind, name: NAME },
         ...(kept?.annotations && { annotations: kept.annotations }),
@@ -79,7 +80,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
 
   function showService (pod: Pod): void {
     api.put(SERVICES, {
-      metadata: { name: pod.name, namespace: NAMESPACE, labels: { [POD_SERVICE_LABEL]: pod.name } }, spec: { clusterIP: pod.address() },
+      metadata: { name: pod.name, namespace, labels: { [POD_SERVICE_LABEL]: pod.name } }, spec: { clusterIP: pod.address() },
     })
   }
 
@@ -121,7 +122,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
 
   /** What Metacontroller does with a change: the hook's ConfigMaps reach the pods. */
   async function sync (): Promise<void> {
-    const parent = { metadata: { name: NAME, namespace: NAMESPACE, generation: 1 }, spec: lab.spec(), ...(status && { status }) }
+    const parent = { metadata: { ...lab.identity, generation: 1 }, spec: lab.spec(), ...(status && { status }) }
     const answer = syncRedisSentinel(parent, observed(), new Date())
     status = answer.status
     const configMaps = answer.children.filter((child: Child): child is ConfigMap => child.kind === 'ConfigMap')
@@ -162,7 +163,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
   }
 
   const probe = await createProbe(lab, api.url, place)
-  api.put(CLUSTERS, { metadata: { name: NAME, namespace: NAMESPACE, uid: 'cluster' }, spec: lab.spec() })
+  api.put(CLUSTERS, { metadata: lab.identity, spec: lab.spec() })
   for (const pod of lab.pods()) {
     showService(pod)
     show(pod)
@@ -235,7 +236,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     },
     /** After a change of the members. */
     show: (kind: Kind, ordinal: number) => { const pod = lab.pod(kind, ordinal); showService(pod); show(pod); watch(pod) },
-    changeSpec: async () => { api.put(CLUSTERS, { metadata: { name: NAME, namespace: NAMESPACE, uid: 'cluster' }, spec: lab.spec() }); await sync() },
+    changeSpec: async () => { api.put(CLUSTERS, { metadata: lab.identity, spec: lab.spec() }); await sync() },
     /** Readiness checks also repair settings, which can be in the way. */
     checkReadiness: (on: boolean) => { order.checkReadiness = on },
     ready: (kind: Kind, ordinal: number) => until(`${kind} ${ordinal} is ready`, async () => readiness.get(lab.pod(kind, ordinal).name) || undefined),
@@ -272,7 +273,7 @@ async function createProbe (lab: Lab, server: () => string, place: number) {
     const kubeconfig = join(lab.root, 'kubeconfig')
     await writeFile(kubeconfig, JSON.stringify({
       'current-context': 'lab',
-      contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab', namespace: NAMESPACE } }],
+      contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab', namespace: lab.identity.namespace } }],
       clusters: [{ name: 'lab', cluster: { server: server() } }],
       users: [{ name: 'lab', user: {} }],
     }))

@@ -32,7 +32,7 @@ asked=''
 # The kubelet refreshes the files while the pod runs, so a script that waits calls this again in each round.
 load_cluster() {
   [ -r "$CONFIG_DIR/cluster.env" ] || return 1
-  REDIS_CLI_FLAGS='' AUTH=''
+  REDIS_CLI_FLAGS='' AUTH='' IDENTITY=''
   # shellcheck source=/dev/null # written by the operator
   . "$CONFIG_DIR/cluster.env"
   ordinal=${POD_NAME##*-}
@@ -135,23 +135,21 @@ refuses() {
   return 1
 }
 
-# Of all other pods: does anybody refuse the new password? Those that a replica would link to are asked as the user that it links as: where
-# no password is wanted yet that user is not there, and redis-cli goes on as another one.
+# others_refuse CREDENTIAL: is there another pod that does not know it? Asked is as a user that redis and sentinels have: a server without it
+# that wants no password says so as well, and redis-cli goes on as `default`.
 others_refuse() {
   open_answers
-  for address in $SENTINEL_ADDRESSES; do ask "$address" "$address" "$SENTINEL_PORT" PING; done
-  if [ "$SERVER" = redis ] && wants_password; then
-    as_default=$REDIS_CLI_FLAGS
-    REDIS_CLI_FLAGS="${REDIS_CLI_FLAGS% --user default} --user operator-replication"
-    REDISCLI_AUTH=$(password_of operator-replication "$password")
-    export REDISCLI_AUTH
-  fi
-  for address in $REDIS_ADDRESSES; do ask "$address" "$address" "$REDIS_PORT" PING; done
-  REDIS_CLI_FLAGS=${as_default:-$REDIS_CLI_FLAGS}
+  kept_flags=$REDIS_CLI_FLAGS
+  use_there operator-sentinel "$1"
+  # shellcheck disable=SC2086 # lists
+  for address in $(without "${me:-}" $SENTINEL_ADDRESSES); do ask "$address" "$address" "$SENTINEL_PORT" PING; done
+  # shellcheck disable=SC2086
+  for address in $(without "${me:-}" $REDIS_ADDRESSES); do ask "$address" "$address" "$REDIS_PORT" PING; done
+  REDIS_CLI_FLAGS=$kept_flags
   use_here "$password"
   await_answers 1
   for address in $REDIS_ADDRESSES $SENTINEL_ADDRESSES; do
-    if refuses "$address" || grep -q 'AUTH failed' "$ANSWERS/$address.error"; then return 0; fi
+    if refuses "$address" || grep -q 'AUTH failed' "$ANSWERS/$address.error" 2>/dev/null; then return 0; fi
   done
   return 1
 }

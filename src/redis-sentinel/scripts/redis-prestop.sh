@@ -228,7 +228,11 @@ become_replica() {
   until [ "$role" = slave ]; do
     in_time 6 || give_up "not demoted, $new is the master"
     commands=$ANSWERS/commands
+    kept_flags=$REDIS_CLI_FLAGS
+    use_there operator-probe "$credential"
     local_ask demote
+    REDIS_CLI_FLAGS=$kept_flags
+    use_here "$password"
     commands=''
     await_answers 1
     while read -r line; do

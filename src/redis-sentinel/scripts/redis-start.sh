@@ -248,11 +248,8 @@ start() {
     [ "$1" = master ] || echo "replicaof $2 $REDIS_PORT"
     [ "$1" = master ] || echo "replica-priority $(priority_of_data)"
     user_lines
-    if [ -n "$password" ]; then
-      use_towards_others operator-replication
-      if [ "$their_user" != default ] && others_refuse; then their_user=default their_password=$(quoted '' "$password"); fi
-      printf 'masteruser %s\nmasterauth %s\n' "$their_user" "$their_password"
-    fi
+    use_towards_others operator-replication
+    printf 'masteruser %s\nmasterauth %s\n' "$their_user" "$their_password"
   } >>"$DATA_DIR/redis.conf"
   # .seen: this volume has served once. .synced: says redis-ready.sh, of the process that runs now.
   : >"$DATA_DIR/.seen"
@@ -265,8 +262,6 @@ start() {
   [ "$1" != master ] || rm -f "$BEHIND"
   close_answers
   note_passwords
-  # redis-ready.sh changes to the other user as soon as that is there
-  [ "${their_user:-}" != default ] || rm -f "$USED"
   note_certificate
   unset REDISCLI_AUTH
   log "starts as $*; $answered of $sentinels sentinels answer and name${votes:- nobody}," \

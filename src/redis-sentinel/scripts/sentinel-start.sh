@@ -130,8 +130,8 @@ write_config() {
   # one replica at a time synchronizes with a new master, the others go on serving
   echo "sentinel parallel-syncs $MASTER_NAME 1"
   user_lines
-  if [ -n "$password" ]; then
-    use_towards_others operator-sentinel
+  use_towards_others operator-sentinel
+  if [ "$their_password" != '""' ]; then
     # no echo: that of dash takes backslashes apart
     printf 'sentinel sentinel-user %s\nsentinel sentinel-pass %s\n' "$their_user" "$their_password"
     printf 'sentinel auth-user %s %s\nsentinel auth-pass %s %s\n' "$MASTER_NAME" "$their_user" "$MASTER_NAME" "$their_password"
