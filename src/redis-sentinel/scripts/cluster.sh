@@ -28,7 +28,7 @@ BEHIND=$DATA_DIR/.behind
 SERVE=$DATA_DIR/.serve
 # of redis-fence.sh: its process, that of its redis, and when it last began a round, in hundredths of a second since boot
 FENCE=$DATA_DIR/.fence
-# there while this master takes no writes: when it last heard a majority of the sentinels; `again`: it hears them, and they do not name it
+# there while this master takes no writes: when it last heard a majority of the sentinels, or `unnamed`
 FENCED=$DATA_DIR/.fenced
 # when this redis last was in its master's stream, or the master that a majority names, in seconds since 1970
 IN_STREAM=$DATA_DIR/.in-stream

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs beside the redis of a pod, as `redis-fence.sh PID`: redis-start.sh starts it, and redis-ready.sh again when it is gone.
 # A master that hears no majority of the sentinels for FENCE_MILLISECONDS takes no writes any more, before the other side can elect another
-# one, and takes them again when a majority names it: docs/adr/0003. It also keeps min-replicas-to-write right, and notes the age of the data.
+# one, nor does one of which they say that another one has taken its place. It takes them again when a majority names it: docs/adr/0003.
+# The fence also keeps min-replicas-to-write right, and notes the age of the data.
 set -u
 # shellcheck source=cluster.sh
 . "${CONFIG_DIR:-/config}/cluster.sh"
@@ -13,7 +14,7 @@ STAMP_SECONDS=2
 ROUNDS=${ROUNDS:-600}
 
 server=$1
-role='' heard_at='' silent=0 given='' stamped=0 nap='' rounds=0
+role='' reigns=no heard_at='' silent=0 given='' stamped=0 nap='' rounds=0
 
 # Everything that was started ends here, and is waited for: redis-server as PID 1 reaps nobody.
 end_round() {
@@ -77,12 +78,24 @@ is_down() {
   return 1
 }
 
+# Under which addresses: that of a new Service is in the list before redis announces it.
+find_me() {
+  me=''
+  [ ! -s "$ANNOUNCED" ] || read -r me <"$ANNOUNCED"
+  [ $# -le "$ordinal" ] || { shift "$ordinal" && me="$me $1"; }
+}
+
+# named: how many name this one. others: how many name another pod.
 count_voices() {
-  sentinels=0 heard=0 named=0
+  sentinels=0 heard=0 named=0 others=0
   for sentinel in $SENTINEL_ADDRESSES; do
     sentinels=$((sentinels + 1))
     first_line "$sentinel"
-    [ "$line" != "$me" ] || named=$((named + 1))
+    if listed "$line" "$me"; then
+      named=$((named + 1))
+    elif listed "$line" "$REDIS_ADDRESSES"; then
+      others=$((others + 1))
+    fi
     # one that wants another password or certificate has answered
     if [ -s "$ANSWERS/$sentinel" ] || is_down "$sentinel" || refuses "$sentinel"; then heard=$((heard + 1)); fi
   done
@@ -103,12 +116,13 @@ set_minimum() {
   minimum=$1
 }
 
+# close_master SINCE REASON: SINCE is for redis-ready.sh
 close_master() {
   if [ "$minimum" != "$CLOSED" ]; then
     set_minimum "$CLOSED" || return 0
-    say "takes no writes: no majority of the sentinels is heard for $(((clock - heard_at) / 100)) s"
+    say "takes no writes: $2"
   fi
-  [ -s "$FENCED" ] || echo "$heard_at" >"$FENCED"
+  echo "$1" >"$FENCED"
 }
 
 open_again() {
@@ -136,31 +150,40 @@ stamp() {
 }
 
 # Silence is believed when this redis has answered meanwhile and the round took no longer than it should: not of a machine that is too busy, or
-# was stopped.
+# was stopped. A master that was promoted a moment ago has the same time until the sentinels publish it; one that they have named is replaced
+# as soon as they name another one.
 judge_master() {
-  if [ "$asks" != master ]; then
-    heard_at=$began silent=0
-    return
-  fi
+  [ "$asks" = master ] || { heard_at=$began silent=0 && return; }
   count_voices
-  if majority "$heard"; then
-    heard_at=$began silent=0
-    [ ! -e "$FENCED" ] || majority "$named" || echo again >"$FENCED"
-  elif [ "$said" = master ] && [ $(((clock - began) * 10)) -lt $((period * 2)) ]; then
+  if majority "$named"; then
+    reigns=yes
+  elif majority "$others"; then
+    silent=$((silent + 1))
+  elif ! majority "$heard" && [ "$said" = master ] && [ $(((clock - began) * 10)) -lt $((period * 2)) ]; then
     silent=$((silent + 1))
   fi
+  if majority "$heard" && ! majority "$others"; then heard_at=$began silent=0; fi
   [ "$said" = master ] || return 0
   if majority "$named"; then
     open_again 'a majority of the sentinels names it'
     stamp
-  elif [ "$silent" -ge 2 ] && [ $(((clock - heard_at) * 10)) -ge "$FENCE_MILLISECONDS" ]; then
-    close_master
+  elif majority "$others" && { [ "$reigns" = yes ] || is_late; }; then
+    close_master unnamed 'a majority of the sentinels names another one'
+  elif is_late; then
+    close_master "$heard_at" "no majority of the sentinels is heard for $(((clock - heard_at) / 100)) s"
+  elif [ -s "$FENCED" ] && majority "$heard"; then
+    close_master unnamed 'no majority of the sentinels names it'
   fi
   keep_minimum
 }
 
+is_late() {
+  [ "$silent" -ge 2 ] && [ $(((clock - heard_at) * 10)) -ge "$FENCE_MILLISECONDS" ]
+}
+
 # A replica is open, so that a promotion finds it so.
 judge_replica() {
+  reigns=no
   open_again 'it is a replica'
   keep_minimum
   [ "$link" != connected ] || [ -e "$UNFINISHED" ] || stamp
@@ -173,8 +196,8 @@ now
 echo "$$ $server $clock" >"$FENCE"
 while is_mine; do
   load_cluster || exit 0
-  me=''
-  [ ! -s "$ANNOUNCED" ] || read -r me <"$ANNOUNCED"
+  # shellcheck disable=SC2086 # a list
+  find_me $REDIS_ADDRESSES
   set_period
   now
   began=$clock

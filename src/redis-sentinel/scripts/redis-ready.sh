@@ -60,7 +60,7 @@ refuse_fenced() {
   [ -s "$FENCED" ] && read -r since <"$FENCED" || return 0
   now
   case $since in
-    again) refuse 'takes no writes: no majority of the sentinels was heard for a while, and none names it yet' ;;
+    unnamed) refuse 'takes no writes: no majority of the sentinels names it' ;;
     *) refuse "takes no writes: it has heard no majority of the sentinels for $(((clock - since) / 100)) s" ;;
   esac
 }
