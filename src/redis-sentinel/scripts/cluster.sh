@@ -26,6 +26,14 @@ EARLY=${EARLY:-3}
 BEHIND=$DATA_DIR/.behind
 # there when a person has decided: redis-serve.sh
 SERVE=$DATA_DIR/.serve
+# of redis-fence.sh: its process, that of its redis, and when it last began a round, in hundredths of a second since boot
+FENCE=$DATA_DIR/.fence
+# there while this master takes no writes: when it last heard a majority of the sentinels, or `unnamed`
+FENCED=$DATA_DIR/.fenced
+# when this redis last was in its master's stream, or the master that a majority names, in seconds since 1970
+IN_STREAM=$DATA_DIR/.in-stream
+# what a first copy leaves until its append only file is written: redis-start.sh
+UNFINISHED=$DATA_DIR/appendonlydir/temp-appendonly.aof.incr
 CARRIAGE_RETURN=$(printf '\r')
 asked=''
 
@@ -104,6 +112,17 @@ first_line() {
   line=''
   [ -s "$ANSWERS/$1" ] && read -r line <"$ANSWERS/$1"
   line=${line%"$CARRIAGE_RETURN"}
+}
+
+# The server of this pod may not have the Secret's newest password yet.
+use_accepted() {
+  [ ! -s "$ACCEPTED" ] || { read_password "$ACCEPTED" && use_here "$kept"; }
+}
+
+# start_fence PID: beside the redis with that process id, which is its parent, or becomes it when the script that starts it has ended. It holds
+# none of the script's own files open, or the kubelet would wait for it.
+start_fence() {
+  sh "$CONFIG_DIR/redis-fence.sh" "$1" </dev/null >/dev/null 2>&1 &
 }
 
 # renew_early_links PORT: closes, once, what the other pods opened in the first seconds of this server; they connect again within one.
