@@ -63,6 +63,8 @@ export interface SentinelAnswer {
   /** A quorum found the master down: the sentinels are about to fail over by themselves. */
   readonly objectivelyDown: boolean
   readonly configEpoch: number
+  /** The words of SENTINEL CKQUORUM when it cannot reach a quorum, null when it can; undefined when it has not told. */
+  readonly noQuorum?: string | null | undefined
 }
 
 export interface SentinelView {
@@ -72,6 +74,8 @@ export interface SentinelView {
   readonly answer: SentinelAnswer | undefined
   /** The connection stands: without an answer in this look it may still answer the next question. */
   readonly isConnected: boolean
+  /** The pod's annotation: what was noted of its quorum. */
+  readonly note?: string | undefined
 }
 
 export interface Observation extends Memory {

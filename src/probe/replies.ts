@@ -46,6 +46,13 @@ export function parseFailoverAnswer (reply: unknown): FailoverAnswer {
   return text.startsWith('NOGOODSLAVE') ? 'NoGoodReplica' : 'Lost'
 }
 
+/** SENTINEL CKQUORUM: "OK 3 usable Sentinels. ...", or an error that says what is missing. */
+export function parseQuorum (reply: unknown): string | null | undefined {
+  const text = reply instanceof Error ? reply.message : String(reply)
+  if (text.startsWith('OK ')) return null
+  return text.startsWith('NOQUORUM') ? text : undefined
+}
+
 /** What a sentinel knows of a replica. */
 export interface ReplicaFigures {
   readonly address: string

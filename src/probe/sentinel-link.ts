@@ -5,7 +5,7 @@ import type { LivingReplica } from './decide-failover.ts'
 import type { LinkOptions } from './redis-link.ts'
 import type { FailoverAnswer, SentinelAnswer } from './observation.ts'
 import { choiceOf } from './sentinel-choice.ts'
-import { parseFailoverAnswer, parseReplicas, parseSentinelAnswer, type ReplicaFigures } from './replies.ts'
+import { parseFailoverAnswer, parseQuorum, parseReplicas, parseSentinelAnswer, type ReplicaFigures } from './replies.ts'
 
 export interface SentinelLink {
   readonly answer: () => SentinelAnswer | undefined
@@ -77,11 +77,13 @@ export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: Se
 
   async function askMaster (at: number): Promise<void> {
     try {
-      const [address, master] = await connection.call((client) => Promise.all([
+      const [address, master, noQuorum] = await connection.call((client) => Promise.all([
         client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName),
         client.call('SENTINEL', 'MASTER', masterName),
+        client.call('SENTINEL', 'CKQUORUM', masterName).then(parseQuorum, parseQuorum),
       ]))
-      answer = parseSentinelAnswer(address, master)
+      const said = parseSentinelAnswer(address, master)
+      answer = said && { ...said, noQuorum }
       answeredFrom = at
       connection.answered()
     } catch {

@@ -3,9 +3,12 @@ import t, { type Test } from 'tap'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
 import { type Lab, labFor } from './lab.ts'
 import type { Kind } from './pod.ts'
-import { ask, info, MASTER_NAME, SENTINEL_PORT, until } from './questions.ts'
+import { ask, info, MASTER_NAME, SENTINEL_PORT, sentinelMaster, sleep, until } from './questions.ts'
 
 t.setTimeout(300_000)
+
+/** Longer than down-after: a kubelet takes up to a minute to bring a ConfigMap. */
+const KUBELET_MS = 8000
 
 interface Case {
   readonly name: string
@@ -35,6 +38,7 @@ async function settledCluster (t: Test, probe: boolean): Promise<[Lab, ControlPl
 }
 
 async function renew (lab: Lab, plane: ControlPlane, kinds: readonly Kind[]): Promise<void> {
+  plane.checkReadiness(false)
   for (const kind of kinds) {
     const addresses = kind === 'redis' ? lab.redis : lab.sentinels
     for (const ordinal of addresses.keys()) {
@@ -45,6 +49,23 @@ async function renew (lab: Lab, plane: ControlPlane, kinds: readonly Kind[]): Pr
   }
   await lab.configure({ redis: [...lab.redis], sentinels: [...lab.sentinels] })
   await plane.sync()
+  await sleep(KUBELET_MS)
+  plane.checkReadiness(true)
+}
+
+/** All addresses that a sentinel knows, and its own. */
+async function known (sentinel: string): Promise<string> {
+  const { ip = '' } = await sentinelMaster(sentinel)
+  const lists = await Promise.all(['REPLICAS', 'SENTINELS'].map((what) => ask(sentinel, SENTINEL_PORT, 'SENTINEL', what, MASTER_NAME) as Promise<string[][]>))
+  return [sentinel, ip, ...lists.flat().map((fields) => fields[fields.indexOf('ip') + 1] ?? '')].toSorted().join(' ')
+}
+
+function allKnow (lab: Lab): Promise<true> {
+  const wanted = [...lab.redis, ...lab.sentinels].toSorted().join(' ')
+  return until('all sentinels know the members, and nobody else', async () => {
+    const views = await Promise.all(lab.sentinels.map(known))
+    return views.every((view) => view === wanted) || undefined
+  }, 120)
 }
 
 /** What a sentinel's own count of the living says; throws what is not OK. */
@@ -56,8 +77,9 @@ for (const { name, kinds, probe } of cases) {
     const epoch = await lab.epoch()
     const from = performance.now()
     await renew(lab, plane, kinds)
+    await allKnow(lab)
     t.equal(await lab.healed(120), master)
-    t.comment(`healed after ${Math.round((performance.now() - from) / 100) / 10} s`)
+    t.comment(`healed ${Math.round((performance.now() - from - KUBELET_MS) / 100) / 10} s after the kubelet`)
     t.equal(await lab.epoch(), epoch, 'there was no failover')
     for (const sentinel of lab.sentinels) t.match(await quorum(sentinel), /^OK 3 usable/)
     for (const [kind, ordinal] of lab.everybody()) t.notMatch(await lab.log(kind, ordinal), /\+switch-master/, `${kind} ${ordinal} has changed no master`)

@@ -9,6 +9,8 @@ t.setTimeout(180_000)
 
 /** Longer than down-after, and than a sentinel needs for a failover. */
 const LATE_MS = 4000
+/** Longer than down-after, and well within the patience of a sentinel that starts. */
+const RESTART_MS = 1500
 const LOOPS = 8
 const SENTINELS: readonly [Kind, number][] = [['sentinel', 0], ['sentinel', 1], ['sentinel', 2]]
 
@@ -57,6 +59,7 @@ for (const load of [false, true]) {
     for (const [kind, ordinal] of lab.everybody()) await lab.kill(kind, ordinal)
     await lab.startAll([...SENTINELS, ...[0, 1, 2].filter((one) => one !== master).map((one): [Kind, number] => ['redis', one])])
     await until('a sentinel answers', () => sentinelMaster(lab.sentinels[2] ?? ''))
+    await sleep(RESTART_MS)
     await lab.start('redis', master)
     t.equal(await lab.healed(90), master)
     t.equal(await lab.epoch(), epoch, 'there was no failover')
