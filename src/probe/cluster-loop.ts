@@ -122,13 +122,14 @@ function createPace (now: () => number) {
 
 function reportOf ({ facts }: ClusterView, members: Members, seen: Observation | undefined, age: number): ClusterReport | undefined {
   if (!facts) return undefined
-  const answering = seen?.sentinels.filter(({ answer }) => answer !== undefined).length ?? 0
+  const answers = seen?.sentinels.flatMap(({ answer }) => answer ?? []) ?? []
+  const able = answers.filter(({ noQuorum }) => noQuorum === null).length
   return {
     namespace: facts.namespace,
     name: facts.name,
     viewAge: age / 1000,
     masters: seen?.redis.filter(({ process }) => process.kind === 'master').length ?? 0,
-    sentinels: { expected: facts.sentinelReplicas, answering },
+    sentinels: { expected: facts.sentinelReplicas, answering: answers.length, able },
     connections: members.connections(),
   }
 }

@@ -20,6 +20,8 @@ export type EventReason =
   | 'ScriptKilled'
   /** A person wants a master that is no redis pod of this cluster. */
   | 'SwitchoverImpossible'
+  /** A redis that is no pod of this cluster follows its master, and the sentinels may promote it. */
+  | 'StrangerReplica'
   /** A volume claim was made larger, as the spec asks. */
   | 'VolumeGrows'
   /** The API server does not let a volume claim grow: its class does not allow it, or it is not bound yet. */
@@ -43,7 +45,7 @@ export type PublishEvent = (subject: Subject, reason: EventReason, message: stri
 
 const COMPONENT = 'sentinel-probe'
 const WARNINGS: readonly EventReason[] = [
-  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'VolumeNotGrown', 'SecretUnusable', 'BindingNotWritten', 'NoMaster',
+  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'StrangerReplica', 'VolumeNotGrown', 'SecretUnusable', 'BindingNotWritten', 'NoMaster',
 ]
 /** The same thing said again within this time says nothing new. */
 const SILENCE_MS = 60_000

@@ -8,7 +8,7 @@ export interface ClusterReport {
   readonly viewAge: number
   /** Redis pods that said at the last look that they are master. */
   readonly masters: number
-  readonly sentinels: { readonly expected: number, readonly answering: number }
+  readonly sentinels: { readonly expected: number, readonly answering: number, readonly able: number }
   readonly connections: { readonly redis: readonly boolean[], readonly sentinel: readonly boolean[] }
 }
 
@@ -88,14 +88,15 @@ function gauges (registers: Registry[], reports: () => readonly ClusterReport[],
   perCluster('sentinel_probe_masters', 'Redis pods that said at the last look that they are master, per RedisSentinel.', ({ masters }) => masters)
   const sentinels = new Gauge({
     name: 'sentinel_probe_sentinels',
-    help: 'Sentinels per RedisSentinel, by state: expected by its spec, answering at the last look.',
+    help: 'Sentinels per RedisSentinel, by state: expected by its spec, answering at the last look, and able to reach a quorum by their own word.',
     labelNames: ['namespace', 'name', 'state'] as const,
     registers,
     collect: () => {
       sentinels.reset()
-      for (const { namespace, name, sentinels: { expected, answering } } of reports()) {
+      for (const { namespace, name, sentinels: { expected, answering, able } } of reports()) {
         sentinels.set({ namespace, name, state: 'expected' }, expected)
         sentinels.set({ namespace, name, state: 'answering' }, answering)
+        sentinels.set({ namespace, name, state: 'able' }, able)
       }
     },
   })

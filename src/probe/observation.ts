@@ -58,6 +58,8 @@ export interface SentinelAnswer {
   readonly configEpoch: number
   /** Whom it voted for last, since its last switch of the master: the leader of an election that nobody has published. */
   readonly vote: Vote | undefined
+  /** The words of SENTINEL CKQUORUM when it cannot reach a quorum, null when it can; undefined when it has not told. */
+  readonly noQuorum?: string | null | undefined
 }
 
 export interface Vote {
@@ -75,6 +77,8 @@ export interface SentinelView {
   /** The announced one. */
   readonly address: string | undefined
   readonly answer: SentinelAnswer | undefined
+  /** The pod's annotation: what was noted of its quorum. */
+  readonly note?: string | undefined
 }
 
 export interface Observation extends Memory {

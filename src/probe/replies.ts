@@ -38,6 +38,13 @@ export function parseVote (reply: unknown): Vote | undefined {
   return typeof leader === 'string' && leader !== '*' && leader !== '?' ? { leader, epoch: Number(epoch) } : undefined
 }
 
+/** SENTINEL CKQUORUM: "OK 3 usable Sentinels. ...", or an error that says what is missing. */
+export function parseQuorum (reply: unknown): string | null | undefined {
+  const text = reply instanceof Error ? reply.message : String(reply)
+  if (text.startsWith('OK ')) return null
+  return text.startsWith('NOQUORUM') ? text : undefined
+}
+
 function fieldsOf (flat: readonly unknown[]): (name: string) => string | undefined {
   return (name) => {
     const at = flat.indexOf(name)

@@ -2,7 +2,7 @@
 import { type Connection, openConnection } from './connection.ts'
 import { type LinkOptions, REDIS_PORT } from './redis-link.ts'
 import type { SentinelAnswer } from './observation.ts'
-import { parseSentinelAnswer, parseVote } from './replies.ts'
+import { parseQuorum, parseSentinelAnswer, parseVote } from './replies.ts'
 
 export interface SentinelLink {
   readonly answer: () => SentinelAnswer | undefined
@@ -81,15 +81,17 @@ export function openSentinelLink ({ now, onChange, masterName, id, ownId, ...end
   async function askMaster (at: number): Promise<void> {
     const monitored = answer?.monitored ?? ''
     try {
-      const [who, address, master, vote] = await connection.call((client) => Promise.all([
+      const [who, address, master, noQuorum, vote] = await connection.call((client) => Promise.all([
         isProven ? id : client.call('SENTINEL', 'MYID'),
         client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName),
         client.call('SENTINEL', 'MASTER', masterName),
+        client.call('SENTINEL', 'CKQUORUM', masterName).then(parseQuorum, parseQuorum),
         // in epoch 0 nobody is voted for: it tells whom it voted for last
         monitored === '' ? undefined : client.call('SENTINEL', 'IS-MASTER-DOWN-BY-ADDR', monitored, REDIS_PORT, 0, ownId),
       ]))
       isProven = who === id
-      answer = isProven ? parseSentinelAnswer(address, master, vote) : undefined
+      const said = isProven ? parseSentinelAnswer(address, master, vote) : undefined
+      answer = said && { ...said, noQuorum }
       answeredFrom = at
       connection.answered()
     } catch {
