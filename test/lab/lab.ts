@@ -7,11 +7,12 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { RedisSentinelSpec } from '../../src/api/redis-sentinel.ts'
+import { clusterIdentity, hash } from '../../src/metadata/names.ts'
 import { configMaps, type Members } from '../../src/redis-sentinel/config-maps.ts'
 import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
 import { createNetwork, HOME, type Network } from './network.ts'
 import { createPod, type Kind, type Pod, type Script } from './pod.ts'
-import { type Fields, info, REDIS_PORT, sentinelMaster, until } from './questions.ts'
+import { connection, type Fields, info, REDIS_PORT, sentinelMaster, until } from './questions.ts'
 
 const run = promisify(execFile)
 
@@ -19,8 +20,10 @@ export type Shell = 'dash' | 'busybox sh'
 /** By the files' names, for the pods of one kind. */
 export type Configuration = Readonly<Record<Kind, Readonly<Record<string, string>>>>
 
-export const NAMESPACE = 'lab'
 export const NAME = 'lab'
+
+/** As its object has it. Clusters in one network differ in the namespace. */
+export interface Identity { readonly name: string, readonly namespace: string, readonly uid: string }
 
 export interface LabOptions {
   readonly shell?: Shell
@@ -59,6 +62,9 @@ export async function labFor (t: Test, options: LabOptions = {}): Promise<Lab> {
 export async function createLab (options: LabOptions = {}) {
   const { shell = 'dash', persistent = true, redisReplicas = 3, sentinelReplicas = 3, spare = 0, ipv6 = false, place = 0 } = options
   const root = await mkdtemp(join(tmpdir(), 'redis-lab-'))
+  const identity: Identity = place === 0
+    ? { name: NAME, namespace: 'lab', uid: 'cluster' }
+    : { name: NAME, namespace: `lab-${place}`, uid: `cluster-${place}` }
   const network = options.network ?? await createNetwork({ ipv6 })
   const withNames = options.nameServer ? await withNameServer(root, network.address(HOME)) : []
   const path = shell === 'dash' ? systemPath() : await busyboxPath(root)
@@ -103,7 +109,7 @@ export async function createLab (options: LabOptions = {}) {
   async function configure ({ spec: changed, ...others }: Changes): Promise<void> {
     spec = { ...spec, ...changed }
     members = { ...members, ...others }
-    await publish(configurationOf(spec, members))
+    await publish(configurationOf(identity, spec, members))
   }
 
   function pod (kind: Kind, ordinal: number): Pod {
@@ -171,6 +177,21 @@ export async function createLab (options: LabOptions = {}) {
     return all.flatMap((fields, ordinal) => fields?.['role'] === 'master' ? [ordinal] : [])
   }
 
+  /** A command that only the operator's own users may give, when the cluster has them; as the default user when it has none. */
+  async function command (address: string, ...words: readonly [string, ...string[]]): Promise<unknown> {
+    const redis = connection(address, REDIS_PORT)
+    try {
+      await redis.connect()
+      const { name, namespace, uid } = identity
+      const password = hash('sha256', `operator-probe:${clusterIdentity(namespace, name, uid)}:`)
+      await redis.call('AUTH', 'operator-probe', password).catch(() => undefined)
+      const [first, ...rest] = words
+      return await redis.call(first, ...rest)
+    } finally {
+      redis.disconnect()
+    }
+  }
+
   async function close (): Promise<void> {
     for (const some of pods) await some.close()
     if (!options.network) await network.close()
@@ -182,6 +203,8 @@ export async function createLab (options: LabOptions = {}) {
     network,
     configure,
     publish,
+    identity,
+    command,
     pod,
     start: (kind: Kind, ordinal: number) => pod(kind, ordinal).start(),
     startAll,
@@ -209,8 +232,8 @@ export async function createLab (options: LabOptions = {}) {
 }
 
 /** The two ConfigMaps as the hook writes them. */
-function configurationOf (spec: RedisSentinelSpec, members: Members): Configuration {
-  const [redis, sentinel] = configMaps({ metadata: { name: NAME, namespace: NAMESPACE } }, spec, members)
+function configurationOf (metadata: Identity, spec: RedisSentinelSpec, members: Members): Configuration {
+  const [redis, sentinel] = configMaps({ metadata }, spec, members)
   return { redis: redis?.data ?? {}, sentinel: sentinel?.data ?? {} }
 }
 
