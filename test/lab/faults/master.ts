@@ -1,7 +1,8 @@
 // Faults of the master: 1 to 8, 17, 18, 20, 21.
+import { fenceBoundMs } from '../bounds.ts'
 import { ask, sentinelMaster, SENTINEL_PORT, sleep } from '../questions.ts'
 import type { Fault, Run } from './run.ts'
-import { boundMs, splitOff } from './zones.ts'
+import { splitOff } from './zones.ts'
 
 /** Goals for the gap of a client, in milliseconds: of issue 14. What kube-proxy needs comes on top in a cluster. */
 const GOAL = { killed: 350, planned: 300, forced: 500, bySentinel: 150, electing: 600 } as const
@@ -57,7 +58,7 @@ async function hung (run: Run): Promise<void> {
   const goal = lab.spec().downAfterMilliseconds + GOAL.electing
   figure('write gap', writer.gap(), goal)
   figure('by Sentinel', asking.gap(), goal)
-  run.mayLose(pod, performance.now(), boundMs(run))
+  run.mayLose(pod, performance.now(), fenceBoundMs(lab))
   pod.signal('SIGCONT')
   figure('former master demoted', await time('the former master follows', async () => !(await lab.masters()).includes(former)), 2000)
 }

@@ -1,5 +1,6 @@
 // One run of one fault: a cluster under load with the probe, the fault, then the questions that every fault must answer.
 import type { Redis } from 'ioredis'
+import { type Bounds, createBounds } from '../bounds.ts'
 import { type ControlPlane, startControlPlane } from '../control-plane.ts'
 import { createLab, type Lab, type LabOptions } from '../lab.ts'
 import { CLIENTS } from '../network.ts'
@@ -47,8 +48,6 @@ export interface Run {
   readonly mayLose: (pod: Pod, from: number, ms: number) => void
 }
 
-interface Bound { readonly by: readonly string[], readonly from: number, readonly to: number }
-
 export interface Figure { readonly name: string, readonly value: number, readonly goal?: number }
 
 export interface Result {
@@ -69,8 +68,6 @@ export interface Result {
 /** The defaults of a RedisSentinel. */
 const DEFAULTS = { downAfterMilliseconds: 5000, failoverTimeout: 10_000 } as const
 const HEAL_SECONDS = 60
-/** What a master acknowledges so shortly before it is cut off may be on its way to the replicas. */
-const ON_ITS_WAY_MS = 100
 
 export async function runFault (fault: Fault, seed: number, show: (text: string) => void): Promise<Result> {
   if (fault.run) return { ...about(fault, seed), ...await fault.run() }
@@ -82,7 +79,7 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
   const clients = lab.network.address(CLIENTS)
   const writer = startWriter(lab.redis, { find: () => plane.throughService(clients) })
   const writers = [writer]
-  const bounds: Bound[] = []
+  const bounds = createBounds()
 
   const time: Run['time'] = async (what, condition, seconds = 60) => {
     const from = performance.now()
@@ -115,7 +112,7 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
     writes,
     client,
     asking: () => client('asking', bySentinel(lab.sentinels, clients)),
-    mayLose: (pod, from, ms) => bounds.push({ by: [pod.ip(), pod.address()], from: from - ON_ITS_WAY_MS, to: from + ms }),
+    mayLose: (pod, from, ms) => bounds.allow([pod], from, ms),
     moveFromFirst: async () => {
       if (master === 0) await plane.switchOver(1)
       await settle()
@@ -159,15 +156,13 @@ async function healing ({ writes }: Run, settle: () => Promise<void>): Promise<n
 }
 
 /** Every acknowledged write is asked for again, at every redis. */
-async function account ({ lab, writer, check, master }: Run, writers: readonly Writer[], bounds: readonly Bound[]) {
+async function account ({ lab, writer, check, master }: Run, writers: readonly Writer[], bounds: Bounds) {
   await Promise.all(writers.map((some) => some.stop()))
   await lab.level()
   const missing = async (address: string): Promise<Write[]> =>
     (await Promise.all(writers.map((some) => some.missing(address)))).flat()
-  const isBounded = ({ at, by }: Write) =>
-    bounds.some((bound) => bound.by.includes(by) && at >= bound.from && at <= bound.to)
   const all = await missing(lab.redis[master()] ?? '')
-  const lost = all.filter((write) => !isBounded(write)).length
+  const lost = bounds.outside(all).length
   const acknowledged = writers.reduce((sum, some) => sum + some.acknowledged(), 0)
   check(`${lost} of ${acknowledged} acknowledged writes are lost`, lost === 0)
   for (const { kind, address } of lab.pods()) {

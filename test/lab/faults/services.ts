@@ -1,6 +1,6 @@
 // Services that are deleted and come back with other addresses: 43, 44. One alone: 35 in surroundings.ts.
 import type { Kind } from '../pod.ts'
-import { ask, MASTER_NAME, SENTINEL_PORT, sleep } from '../questions.ts'
+import { ask, MASTER_NAME, sentinelMaster, SENTINEL_PORT, sleep, until } from '../questions.ts'
 import type { Fault, Run } from './run.ts'
 
 /** The hook makes them at once; a kubelet brings the ConfigMap within a minute. */
@@ -25,12 +25,31 @@ async function makeAnew ({ lab, plane }: Run, kinds: readonly Kind[]): Promise<v
   await plane.sync()
 }
 
+/** The master, the replicas and the other sentinels that a sentinel knows, none of them down. */
+async function knows (sentinel: string): Promise<string> {
+  const { ip = '', flags } = await sentinelMaster(sentinel)
+  const all = await Promise.all(['REPLICAS', 'SENTINELS'].map(async (kind) =>
+    await ask(sentinel, SENTINEL_PORT, 'SENTINEL', kind, MASTER_NAME) as string[][]))
+  const of = (fields: readonly string[], name: string) => fields[fields.indexOf(name) + 1] ?? ''
+  const others = all.flat()
+  const isDown = flags !== 'master' || others.some((fields) => of(fields, 'flags').includes('down'))
+  return isDown ? 'somebody is down' : [ip, ...others.map((fields) => of(fields, 'ip'))].toSorted().join(' ')
+}
+
 /** Without a failover and without loops. */
 async function heals (run: Run): Promise<void> {
   const { lab, plane, master, check, figure, writer } = run
   const from = performance.now()
-  const now = await lab.healed(HEAL_SECONDS).catch(() => undefined)
-  check(`not right within ${HEAL_SECONDS} s`, now !== undefined)
+  const isRight = async () => {
+    const found = await Promise.all(lab.sentinels.map(async (own) => {
+      const wanted = [...lab.redis, ...lab.sentinels.filter((other) => other !== own)]
+      return await knows(own) === wanted.toSorted().join(' ')
+    }))
+    return found.every(Boolean) || undefined
+  }
+  const right = await until('all sentinels know the new addresses alone', isRight, HEAL_SECONDS).catch(() => false)
+  check(`not right within ${HEAL_SECONDS} s`, right)
+  const now = right ? await lab.healed(HEAL_SECONDS) : undefined
   check('there was a failover', now === undefined || now === master())
   figure('all know the new addresses', performance.now() - from, 120_000)
   const log = await plane.probe.log()

@@ -1,19 +1,12 @@
 // Zones that are cut off from each other, with clients on both sides: 38, 39; and the master alone: 8.
-import { fenceMs } from '../../../src/metadata/timings.ts'
+import { fenceBoundMs } from '../bounds.ts'
 import { CLIENTS } from '../network.ts'
 import type { Pod } from '../pod.ts'
 import { connection, REDIS_PORT } from '../questions.ts'
 import type { Fault, Run } from './run.ts'
 
-/** The fence is a script that looks about every second. */
-const FENCE_ROUND_MS = 1000
 const ELECTING_MS = 600
 const DEMOTED_MS = 2000
-
-/** For so long after it was cut off from a majority of the sentinels a master may acknowledge what will be lost. */
-export function boundMs ({ lab }: Run): number {
-  return fenceMs(lab.spec().downAfterMilliseconds) + FENCE_ROUND_MS
-}
 
 export interface Side {
   /** The side of the master, without a majority of the sentinels. The probe and the clients of the Service are on the other one. */
@@ -35,7 +28,7 @@ export async function splitOff (run: Run, { pods, seconds, tooFew = false }: Sid
   const others = lab.pods().filter((pod) => !pods.includes(pod))
   const outside = [CLIENTS].map(lab.network.address).concat(plane.probe.address, others.flatMap((pod) => [pod.ip(), pod.address()]))
   const { downAfterMilliseconds } = lab.spec()
-  const bound = boundMs(run)
+  const bound = fenceBoundMs(lab)
 
   const from = performance.now()
   await Promise.all(pods.map(({ sandbox }) => sandbox.cutFrom(outside)))
