@@ -251,10 +251,14 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     async throughService (localAddress?: string): Promise<Redis> {
       const from = localAddress === undefined ? {} : { localAddress }
       const patience = { connectTimeout: PATIENCE_MS, commandTimeout: PATIENCE_MS, ...from }
-      const redis = connection(service.endpoint(), REDIS_PORT, patience)
+      const address = service.endpoint()
+      if (address === undefined) throw new Error('the Service has no endpoint')
+      const redis = connection(address, REDIS_PORT, patience)
       await redis.connect()
       return redis
     },
+    /** The address that the master Service leads to; undefined of none. */
+    endpoint: service.endpoint,
     /** A person asks for this master, and does not wait. */
     annotate: (ordinal: number) => putCluster({ [SWITCHOVER_ANNOTATION]: lab.pod('redis', ordinal).name }),
     /** The probe takes the annotation away when it is done. */

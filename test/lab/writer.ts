@@ -25,8 +25,8 @@ export interface Writer {
   /** The first and the last one of which this is true; undefined of none. */
   readonly first: (test: (write: Write) => boolean) => Write | undefined
   readonly last: (test: (write: Write) => boolean) => Write | undefined
-  /** The longest time without an acknowledged write, in milliseconds, up to now. */
-  readonly gap: () => number
+  /** The longest time without an acknowledged write, in milliseconds, up to now; the one that goes on at `from`, and those after it. */
+  readonly gap: (from?: number) => number
   /** All the times together, in milliseconds, that were longer than a tenth of a second. */
   readonly gaps: () => number
 }
@@ -49,7 +49,6 @@ export function startWriter (addresses: readonly string[], { find = () => findMa
   const acknowledged: (Write & { readonly sequence: number })[] = []
   const order = { stop: false, pause: false, idle: true }
   const key = (sequence: number): string => `${name}:${sequence}`
-  let gap = 0
   let gaps = 0
   let last = Number.NaN
 
@@ -58,7 +57,6 @@ export function startWriter (addresses: readonly string[], { find = () => findMa
     acknowledged.push({ sequence, at, by })
     // the first one ends no gap
     const time = acknowledged.length > 1 ? at - last : 0
-    gap = Math.max(gap, time)
     if (time > NOTICEABLE_MS) gaps += time
     last = at
   }
@@ -105,7 +103,12 @@ export function startWriter (addresses: readonly string[], { find = () => findMa
     acknowledged: () => acknowledged.length,
     first: (test) => acknowledged.find(test),
     last: (test) => acknowledged.findLast(test),
-    gap: () => Math.round(Math.max(gap, order.stop || acknowledged.length === 0 ? 0 : performance.now() - last)),
+    gap: (from = 0) => {
+      const until = order.stop || acknowledged.length === 0 ? [] : [performance.now()]
+      const moments = [...acknowledged.map(({ at }) => at), ...until]
+      const times = moments.map((at, i) => at > from && i > 0 ? at - (moments[i - 1] ?? at) : 0)
+      return Math.round(times.reduce((longest, time) => Math.max(longest, time), 0))
+    },
     gaps: () => Math.round(gaps),
     pause: async () => {
       order.pause = true
