@@ -70,7 +70,7 @@ lab: dist/probe/main.js ## the pods' scripts against real redis-server and redis
 	@$(OWN_NETWORK) npx tap --disable-coverage --jobs=2 --timeout=300 $(LAB)
 
 .PHONY: faults
-faults: dist/probe/main.js ## 35 faults against real processes, with a table of what each one cost: ONLY= RUNS= SEED= JOBS= JSON=
+faults: dist/probe/main.js ## 47 faults against real processes, with a table of what each one cost: ONLY= RUNS= SEED= JOBS= JSON=
 	@$(OWN_NETWORK) npx tsx test/lab/faults/main.ts $(if $(LIST),--list) $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
 
@@ -130,6 +130,10 @@ undeploy: ## all of it out again; refuses while there are Redis or RedisSentinel
 bench-failover: deps ## seconds without writes by cause of the failover, or by change, on a real cluster: CAUSES= RUNS= MODE= OUT= TARGET= (HELP=1)
 	@npx tsx bench/failover/main.ts $(if $(HELP),--help) $(if $(CAUSES),--causes $(CAUSES)) $(if $(RUNS),--runs $(RUNS)) \
 	  $(if $(MODE),--mode $(MODE)) $(if $(OUT),--out $(OUT)) $(TARGET)
+
+.PHONY: bench-votes
+bench-votes: dist/probe/main.js ## seconds without writes by cause of the failover, with processes alone: RUNS= CAUSES= OUT=
+	@$(OWN_NETWORK) npx tsx bench/votes.ts $(if $(HELP),--help) $(if $(RUNS),--runs $(RUNS)) $(if $(CAUSES),--causes $(CAUSES)) $(if $(OUT),--out $(OUT))
 
 .PHONY: bench-kill-loss
 bench-kill-loss: deps ## acknowledged writes that Redis itself loses when its master is killed, by number of clients: ROUNDS= CLIENTS=

@@ -1,32 +1,30 @@
 // What a lab's pods see of Kubernetes: a stand-in for the API server, the hook itself (its pure sync), a kubelet's reports and
 // readiness checks, and the compiled probe as a process of its own.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { open, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import type { ConfigMap, Pod as PodObject, Service } from 'kubernetes-types/core/v1.js'
 import { byName, type Child, type Observed } from '../../src/metadata/children.ts'
-import { MASTER_ROLE, POD_SERVICE_LABEL, ROLE_LABEL } from '../../src/metadata/labels.ts'
+import { MASTER_ROLE, POD_SERVICE_LABEL, ROLE_LABEL, SWITCHOVER_ANNOTATION } from '../../src/metadata/labels.ts'
 import { redisSentinelNames } from '../../src/metadata/names.ts'
 import { syncRedisSentinel } from '../../src/redis-sentinel/sync.ts'
 import { createFakeApiServer, type FakeObject } from '../probe/fake-api-server.ts'
 import { type Lab, NAME } from './lab.ts'
 import { HOME } from './network.ts'
 import type { Kind, Pod } from './pod.ts'
+import { createProbe } from './probe-process.ts'
 import { connection, REDIS_PORT, sleep, until } from './questions.ts'
+import { masterService } from './service.ts'
+import { PATIENCE_MS } from './writer.ts'
 
 const PODS = '/api/v1/pods'
 const SERVICES = '/api/v1/services'
 const CLUSTERS = '/apis/cache.iguochan.io/v1/redissentinels'
-const PROBE_MAIN = new URL('../../dist/probe/main.js', import.meta.url).pathname
 const SYNC_MS = 500
 /** A kubelet looks at its containers once a second. */
 const RELIST_MS = 1000
 const READINESS_MS = 3000
+const SERVICE_MS = 10
 /** From here on the addresses of pods that are created anew. */
 const NEW_PODS = 200
-const PROBE_HOST = 250
 
 export type ControlPlane = Awaited<ReturnType<typeof startControlPlane>>
 
@@ -162,15 +160,24 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     }))
   }
 
+  /** The custom resource; annotations stay. */
+  function putCluster (more: Readonly<Record<string, string>> = {}): void {
+    const annotations = { ...api.get(CLUSTERS, NAME)?.metadata.annotations, ...more }
+    api.put(CLUSTERS, { metadata: { ...lab.identity, annotations }, spec: lab.spec() })
+  }
+
+  const wanted = () => api.get(CLUSTERS, NAME)?.metadata.annotations?.[SWITCHOVER_ANNOTATION]
+
   const probe = await createProbe(lab, api.url, place)
-  api.put(CLUSTERS, { metadata: { ...lab.identity }, spec: lab.spec() })
+  putCluster()
   for (const pod of lab.pods()) {
     showService(pod)
     show(pod)
     watch(pod)
   }
   await sync()
-  const loops = [repeat(SYNC_MS, sync), repeat(READINESS_MS, checkReadiness)]
+  const service = masterService(api, names.master, namespace, () => api.list(PODS).filter(isLabelledMaster))
+  const loops = [repeat(SYNC_MS, sync), repeat(READINESS_MS, checkReadiness), repeat(SERVICE_MS, service.follow)]
 
   /** Ordinals of the redis pods that carry the master's label now. */
   function labelled (): number[] {
@@ -236,17 +243,31 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     },
     /** After a change of the members. */
     show: (kind: Kind, ordinal: number) => { const pod = lab.pod(kind, ordinal); showService(pod); show(pod); watch(pod) },
-    changeSpec: async () => { api.put(CLUSTERS, { metadata: { ...lab.identity }, spec: lab.spec() }); await sync() },
+    changeSpec: async () => { putCluster(); await sync() },
     /** Readiness checks also repair settings, which can be in the way. */
     checkReadiness: (on: boolean) => { order.checkReadiness = on },
     ready: (kind: Kind, ordinal: number) => until(`${kind} ${ordinal} is ready`, async () => readiness.get(lab.pod(kind, ordinal).name) || undefined),
-    /** A connection through the master Service: to the labelled pod, whatever that is. */
-    async throughService (): Promise<Redis> {
-      const [ordinal] = labelled()
-      if (ordinal === undefined) throw new Error('the Service has no endpoint')
-      const redis = connection(lab.pod('redis', ordinal).ip(), REDIS_PORT, { commandTimeout: 1000 })
+    /** A connection through the master Service, to whom that leads now; from the address of clients if that is given. */
+    async throughService (localAddress?: string): Promise<Redis> {
+      const from = localAddress === undefined ? {} : { localAddress }
+      const patience = { connectTimeout: PATIENCE_MS, commandTimeout: PATIENCE_MS, ...from }
+      const address = service.endpoint()
+      if (address === undefined) throw new Error('the Service has no endpoint')
+      const redis = connection(address, REDIS_PORT, patience)
       await redis.connect()
       return redis
+    },
+    /** The address that the master Service leads to; undefined of none. */
+    endpoint: service.endpoint,
+    /** A person asks for this master, and does not wait. */
+    annotate: (ordinal: number) => putCluster({ [SWITCHOVER_ANNOTATION]: lab.pod('redis', ordinal).name }),
+    /** The probe takes the annotation away when it is done. */
+    wanted,
+    async switchOver (ordinal: number, seconds = 90): Promise<void> {
+      putCluster({ [SWITCHOVER_ANNOTATION]: lab.pod('redis', ordinal).name })
+      await until(`redis ${ordinal} is master by a switchover`, async () => {
+        return (wanted() === undefined && String(await lab.masters()) === String(ordinal)) || undefined
+      }, seconds)
     },
     async close (): Promise<void> {
       order.closed = true
@@ -259,39 +280,4 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
 
 function isLabelledMaster ({ metadata }: FakeObject): boolean {
   return metadata.labels?.[ROLE_LABEL] === MASTER_ROLE
-}
-
-/** The probe as it is deployed: compiled, with its environment and a kubeconfig, at an address of its own. */
-async function createProbe (lab: Lab, server: () => string, place: number) {
-  const sandbox = await lab.network.sandbox(`${place}p`)
-  const address = lab.network.address(PROBE_HOST - place)
-  await sandbox.addAddress(address)
-  const log = join(lab.root, 'probe.log')
-  let child: ChildProcess | undefined
-
-  async function start (): Promise<void> {
-    const kubeconfig = join(lab.root, 'kubeconfig')
-    await writeFile(kubeconfig, JSON.stringify({
-      'current-context': 'lab',
-      contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab', namespace: lab.identity.namespace } }],
-      clusters: [{ name: 'lab', cluster: { server: server() } }],
-      users: [{ name: 'lab', user: {} }],
-    }))
-    const output = await open(log, 'a')
-    const [program = '', ...args] = [...sandbox.enter, process.execPath, PROBE_MAIN]
-    const env = { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, METRICS_PORT: '0', POD_NAME: 'probe-0', LOG_LEVEL: 'debug' }
-    child = spawn(program, args, { env, stdio: ['ignore', output.fd, output.fd] })
-    await once(child, 'spawn')
-    await output.close()
-  }
-
-  async function kill (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, 'exit')
-    child.kill(signal)
-    await gone
-  }
-
-  process.once('exit', () => { child?.kill('SIGKILL') })
-  return { sandbox, address, start, kill, log: () => readFile(log, 'utf8').catch(() => '') }
 }

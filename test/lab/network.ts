@@ -9,6 +9,8 @@ import { until } from './questions.ts'
 const run = promisify(execFile)
 
 type AddressOf = 'pod' | 'service'
+/** Which packets are dropped: those that come, those that go. */
+export type Direction = 'both' | 'in' | 'out'
 
 /** The network namespace of one pod, kept by a process that only sleeps, as a pause container does. */
 export interface Sandbox {
@@ -17,8 +19,8 @@ export interface Sandbox {
   /** A pod's own address is in the network, and changes when the pod is created anew; its Service's address is a single one. */
   readonly addAddress: (address: string, of?: AddressOf) => Promise<void>
   readonly removeAddress: (address: string, of?: AddressOf) => Promise<void>
-  /** Drops every packet from and to these addresses; nothing is refused, as when a cable is cut. */
-  readonly cutFrom: (addresses: readonly string[]) => Promise<void>
+  /** Drops every packet from and to these addresses; nothing is refused, as when a cable is cut. All at once. */
+  readonly cutFrom: (addresses: readonly string[], direction?: Direction) => Promise<void>
   /** Refuses what this pod sends there, with the ICMP error of kube-proxy for a Service without endpoints. */
   readonly rejectTo: (address: string) => Promise<void>
   readonly cutOff: () => Promise<void>
@@ -34,6 +36,8 @@ export interface Network {
 
 /** The address of the bridge, where the test's own process (clients, API server) is. */
 export const HOME = 254
+/** A second address of the bridge: of clients that a fault cuts off, while the test itself still asks everybody. */
+export const CLIENTS = 253
 
 let networks = 0
 const sleepers = new Set<ChildProcess>()
@@ -51,7 +55,7 @@ export async function createNetwork ({ ipv6 = false } = {}): Promise<Network> {
   const length = ipv6 ? { pod: '/64', service: '/128' } : { pod: '/24', service: '/32' }
   await run('ip', ['link', 'add', bridge, 'type', 'bridge', 'mcast_snooping', '0'])
   await run('ip', ['link', 'set', bridge, 'up'])
-  await run('ip', ['addr', 'add', address(HOME) + length.pod, 'dev', bridge, ...flags])
+  for (const host of [HOME, CLIENTS]) await run('ip', ['addr', 'add', address(host) + length.pod, 'dev', bridge, ...flags])
   const members: ChildProcess[] = []
 
   async function sandbox (name: string): Promise<Sandbox> {
@@ -74,11 +78,15 @@ export async function createNetwork ({ ipv6 = false } = {}): Promise<Network> {
       enter,
       addAddress: (some, of = 'pod') => inside('ip', 'addr', 'add', some + length[of], 'dev', 'eth0', ...flags),
       removeAddress: (some, of = 'pod') => inside('ip', 'addr', 'del', some + length[of], 'dev', 'eth0'),
-      cutFrom: async (addresses) => {
-        for (const other of addresses) {
-          await filter('-A', 'INPUT', '-s', other, '-j', 'DROP')
-          await filter('-A', 'OUTPUT', '-d', other, '-j', 'DROP')
-        }
+      cutFrom: async (addresses, direction = 'both') => {
+        const rules = addresses.flatMap((other) => [
+          ...direction === 'out' ? [] : [`-A INPUT -s ${other} -j DROP`],
+          ...direction === 'in' ? [] : [`-A OUTPUT -d ${other} -j DROP`],
+        ])
+        const table = ipv6 ? 'ip6tables-restore' : 'iptables-restore'
+        const cut = run('nsenter', [`--net=/proc/${pid}/ns/net`, table, '-w', '--noflush'])
+        cut.child.stdin?.end(['*filter', ...rules, 'COMMIT', ''].join('\n'))
+        await cut
       },
       rejectTo: (other) => filter('-A', 'OUTPUT', '-d', other, '-j', 'REJECT'),
       cutOff: async () => {

@@ -2,7 +2,7 @@
 // pod's own script starts in there. What the kubelet does with a container, the methods do.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Sandbox } from './network.ts'
@@ -12,6 +12,10 @@ const run = promisify(execFile)
 /** Redis gives its replicas ten seconds (shutdown-timeout). */
 const END_MS = 20_000
 const running = new Set<number>()
+/** Before PATH: a `date` of its own. What the kernel stamps on files stays; `date` in seconds is what scripts ask. */
+const clockScript = (seconds: number) => `#!/bin/sh
+exec /usr/bin/date -d "@$(($(/usr/bin/date +%s) + ${seconds}))" "$@"
+`
 
 export type Kind = 'redis' | 'sentinel'
 
@@ -133,6 +137,32 @@ export async function createPod (options: PodOptions) {
       await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', data])
       limited = true
     },
+    /** The node's clock is so many seconds ahead, for what is started from now on; 0: it is right. */
+    shiftClock: async (seconds: number) => {
+      const bin = join(folder, 'clock')
+      await mkdir(bin, { recursive: true })
+      await writeFile(join(bin, 'date'), clockScript(seconds), { mode: 0o755 })
+      environment['PATH'] = seconds === 0 ? options.path : [bin, options.path].join(':')
+    },
+    /** Every file of the volume was written then. */
+    dateFiles: async (at: Date) => {
+      const entries = await readdir(data, { recursive: true })
+      for (const entry of entries) await utimes(join(data, entry), at, at)
+    },
+    /** A volume on a disk of its own, which can stop; empty. */
+    ownDisk: async (megabytes: number) => {
+      const image = join(folder, 'disk')
+      await run('truncate', ['-s', `${megabytes}M`, image])
+      await run('mkfs.ext4', ['-q', '-F', image])
+      await run('mount', ['-o', 'loop', image, data])
+      await rm(join(data, 'lost+found'), { recursive: true })
+      limited = true
+    },
+    /**
+     * The disk takes nothing for so long: who writes or syncs hangs. The shell thaws it whatever becomes of the test, since a process
+     * that hangs there cannot even be killed.
+     */
+    freezeDisk: (seconds: number) => run('sh', ['-c', 'trap "" INT TERM; fsfreeze -f "$0" && sleep "$1"; fsfreeze -u "$0"', data, String(seconds)]),
     close: async () => {
       await end('SIGKILL')
       if (limited) await run('umount', ['-l', data])

@@ -1,5 +1,6 @@
 // Short questions to one redis or sentinel, each over a connection of its own.
-import { Redis, type RedisOptions } from 'ioredis'
+import { createConnection, type Socket } from 'node:net'
+import { AbstractConnector, Redis, type RedisOptions } from 'ioredis'
 
 export const REDIS_PORT = 6379
 export const SENTINEL_PORT = 26_379
@@ -9,8 +10,13 @@ const ASK_MS = 20_000
 
 export type Fields = Readonly<Record<string, string>>
 
+export interface Patience extends Pick<RedisOptions, 'commandTimeout' | 'connectTimeout'> {
+  /** The address that the connection comes from. */
+  readonly localAddress?: string
+}
+
 /** No retries and no queue: an error is an answer too. */
-export function connection (host: string, port: number, options: Pick<RedisOptions, 'commandTimeout'> = {}): Redis {
+export function connection (host: string, port: number, { localAddress, ...options }: Patience = {}): Redis {
   const redis = new Redis({
     host,
     port,
@@ -21,11 +27,28 @@ export function connection (host: string, port: number, options: Pick<RedisOptio
     connectTimeout: 500,
     commandTimeout: 12_000,
     retryStrategy: () => null,
+    ...localAddress !== undefined && { Connector: connectorFrom(localAddress, host, port) },
     ...options,
   })
   // each command reports its own failure
   redis.on('error', () => {})
   return redis
+}
+
+/** Redis' own one does not know where a connection comes from. */
+function connectorFrom (localAddress: string, host: string, port: number) {
+  return class extends AbstractConnector {
+    constructor () {
+      super(0)
+    }
+
+    override connect (): Promise<Socket> {
+      const socket = createConnection({ host, port, localAddress })
+      this.stream = socket
+      socket.once('error', (error: Error) => { this.firstError = error })
+      return Promise.resolve(socket)
+    }
+  }
 }
 
 export async function ask (host: string, port: number, command: string, ...args: readonly (string | number)[]): Promise<unknown> {

@@ -1,23 +1,31 @@
 // Faults of the master: 1 to 8, 17, 18, 20, 21.
-import { ask, REDIS_PORT, sentinelMaster, SENTINEL_PORT, sleep } from '../questions.ts'
-import { startWriter } from '../writer.ts'
+import { fenceBoundMs } from '../bounds.ts'
+import { ask, sentinelMaster, SENTINEL_PORT, sleep } from '../questions.ts'
 import type { Fault, Run } from './run.ts'
+import { splitOff } from './zones.ts'
+
+/** Goals for the gap of a client, in milliseconds: of issue 14. What kube-proxy needs comes on top in a cluster. */
+const GOAL = { killed: 350, planned: 300, forced: 500, bySentinel: 150, electing: 600 } as const
 
 /** The kubelet starts a killed container again long before the sentinels notice. */
 async function crashed (run: Run, wipe = false): Promise<void> {
   const former = run.master()
+  const asking = await run.asking()
   await run.plane.crash('redis', former, { wipe })
   await run.time('another master', async () => (await run.lab.masters()).some((ordinal) => ordinal !== former))
   await run.writes()
-  run.figure('write gap', run.writer.gap(), 1000)
+  run.figure('write gap', run.writer.gap(), GOAL.killed)
+  run.figure('by Sentinel', asking.gap(), GOAL.bySentinel)
 }
 
 async function deleted (run: Run, force: boolean, goal: number): Promise<void> {
   const { lab, plane, master, writer, writes, figure, check } = run
+  const asking = await run.asking()
   const oldIp = lab.pod('redis', master()).ip()
   await plane.deletePod('redis', master(), { force, awayMs: force ? 5000 : 1000 })
   await writes()
   figure('write gap', writer.gap(), goal)
+  figure('by Sentinel', asking.gap(), GOAL.bySentinel)
   for (const sentinel of lab.sentinels) {
     const known = JSON.stringify(await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'REPLICAS', 'mymaster'))
     check(`sentinel ${sentinel} knows the address of the old pod`, !known.includes(`"${oldIp}"`))
@@ -26,49 +34,33 @@ async function deleted (run: Run, force: boolean, goal: number): Promise<void> {
 
 async function lostNode (run: Run): Promise<void> {
   const { lab, master, writes, writer, figure } = run
+  const asking = await run.asking()
   const { sandbox } = lab.pod('redis', master())
   await sandbox.cutOff()
   await writes()
-  figure('write gap', writer.gap(), lab.spec().downAfterMilliseconds + 2000)
+  const written = asking.acknowledged()
+  await run.time('the client that asks Sentinel writes', () => asking.acknowledged() > written + 50)
+  const goal = lab.spec().downAfterMilliseconds + GOAL.electing
+  figure('write gap', writer.gap(), goal)
+  figure('by Sentinel', asking.gap(), goal)
   await sandbox.restore()
 }
 
+/** What waits in its sockets is acknowledged when it goes on, before it is demoted. */
 async function hung (run: Run): Promise<void> {
-  const { lab, master, time, figure } = run
+  const { lab, master, time, figure, writer } = run
   const former = master()
+  const asking = await run.asking()
   const pod = lab.pod('redis', former)
   pod.signal('SIGSTOP')
   await time('another master', async () => (await lab.masters()).some((ordinal) => ordinal !== former))
   await sleep(10_000)
+  const goal = lab.spec().downAfterMilliseconds + GOAL.electing
+  figure('write gap', writer.gap(), goal)
+  figure('by Sentinel', asking.gap(), goal)
+  run.mayLose(pod, performance.now(), fenceBoundMs(lab))
   pod.signal('SIGCONT')
   figure('former master demoted', await time('the former master follows', async () => !(await lab.masters()).includes(former)), 2000)
-}
-
-/** The client of the master's side stays with its open connection. */
-async function partitioned (run: Run): Promise<void> {
-  const { lab, plane, master, time, figure, writer, writes } = run
-  const former = master()
-  const pod = lab.pod('redis', former)
-  const inside = startWriter([pod.ip()], { name: 'inside' })
-  await time('the client inside writes', () => inside.acknowledged() > 100)
-  const rest = lab.pods().filter((other) => other !== pod).flatMap((other) => [other.ip(), other.address()])
-  const from = performance.now()
-  await pod.sandbox.cutFrom([...rest, plane.probe.address])
-  let last = inside.acknowledged()
-  let lastAt = from
-  await time('20 seconds', async () => {
-    if (inside.acknowledged() > last) [last, lastAt] = [inside.acknowledged(), performance.now()]
-    return performance.now() - from > 20_000
-  })
-  figure('last write acknowledged inside', lastAt - from, 5000)
-  await writes()
-  figure('write gap outside', writer.gap(), lab.spec().downAfterMilliseconds + 3000)
-  await pod.sandbox.restore()
-  figure('former master demoted', await time('the former master follows', async () => !(await lab.masters()).includes(former)), 2000)
-  await inside.stop()
-  const now = plane.labelled()[0] ?? 0
-  await lab.level()
-  figure('writes lost inside (count)', await inside.lost(lab.redis[now] ?? ''))
 }
 
 async function afterBootstrap (run: Run): Promise<void> {
@@ -139,13 +131,13 @@ async function handedOver ({ lab, plane, writes, writer, figure }: Run): Promise
     await lab.healed()
     await writes()
   }
-  figure('sum of write gaps', writer.gaps(), 1000)
+  figure('sum of write gaps', writer.gaps(), 800)
 }
 
 async function rogue ({ lab, plane, others, time, figure, check }: Run): Promise<void> {
   const before = plane.labelHistory().length
   const [replica = 0] = others()
-  await ask(lab.redis[replica] ?? '', REDIS_PORT, 'REPLICAOF', 'NO', 'ONE')
+  await lab.command(lab.redis[replica] ?? '', 'REPLICAOF', 'NO', 'ONE')
   figure('demoted', await time('the rogue follows again', async () => !(await lab.masters()).includes(replica)), 2000)
   check('the label moved', plane.labelHistory().slice(before).every((pod) => pod.endsWith(String(plane.labelled()[0]))))
 }
@@ -154,11 +146,15 @@ export const masterFaults: readonly Fault[] = [
   { number: 1, name: 'master process dies, its container restarts', short: true, inject: (run) => crashed(run) },
   { number: 2, name: 'the same without persistence', options: { persistent: false }, short: true, inject: (run) => crashed(run) },
   { number: 3, name: 'the same, and its volume is gone', short: true, inject: (run) => crashed(run, true) },
-  { number: 4, name: 'master pod deleted', short: true, inject: (run) => deleted(run, false, 500) },
-  { number: 5, name: 'master pod deleted by force, new address', inject: (run) => deleted(run, true, 1000) },
+  { number: 4, name: 'master pod deleted', short: true, inject: (run) => deleted(run, false, GOAL.planned) },
+  { number: 5, name: 'master pod deleted by force, new address', inject: (run) => deleted(run, true, GOAL.forced) },
   { number: 6, name: 'node of the master lost', inject: lostNode },
   { number: 7, name: 'master hangs', inject: hung },
-  { number: 8, name: 'partition: master and a client on one side, 20 s', mayLose: true, inject: partitioned },
+  {
+    number: 8,
+    name: 'partition: master and a client on one side, 20 s',
+    inject: (run) => splitOff(run, { pods: [run.lab.pod('redis', run.master())], seconds: 20 }),
+  },
   { number: 17, name: 'master dies 3 s after the first bootstrap', prepare: async ({ lab }) => { await lab.healed() }, inject: afterBootstrap },
   { number: 18, name: 'master and a replica die together', inject: withReplica },
   { number: 20, name: 'two failovers in a row', inject: twice },

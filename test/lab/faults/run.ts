@@ -1,9 +1,13 @@
 // One run of one fault: a cluster under load with the probe, the fault, then the questions that every fault must answer.
+import type { Redis } from 'ioredis'
+import { type Bounds, createBounds } from '../bounds.ts'
 import { type ControlPlane, startControlPlane } from '../control-plane.ts'
 import { createLab, type Lab, type LabOptions } from '../lab.ts'
+import { CLIENTS } from '../network.ts'
+import type { Pod } from '../pod.ts'
 import { until } from '../questions.ts'
 import { randomFrom } from '../random.ts'
-import { startWriter, type Writer } from '../writer.ts'
+import { bySentinel, startWriter, type Write, type Writer } from '../writer.ts'
 
 export interface Fault {
   /** Its number in docs/faults.md. */
@@ -12,8 +16,6 @@ export interface Fault {
   readonly options?: LabOptions
   /** Goes into make test. */
   readonly short?: true
-  /** Acknowledged writes that this fault may cost: what the settings bound and nobody can avoid. */
-  readonly mayLose?: true
   /** A cluster and a run of its own. */
   readonly run?: () => Promise<Omit<Result, 'number' | 'name' | 'seed'>>
   /** Its own beginning instead of a cluster under load. */
@@ -38,6 +40,12 @@ export interface Run {
   /** The master moves to an ordinal that is not 0, which every guess without knowledge names. */
   readonly moveFromFirst: () => Promise<void>
   readonly writes: (count?: number) => Promise<void>
+  /** One more client, which writes already when this resolves. What it lacks in the end is lost as well. */
+  readonly client: (name: string, find: () => Promise<Redis>) => Promise<Writer>
+  /** A client that asks the sentinels for the master. */
+  readonly asking: () => Promise<Writer>
+  /** Bounds what may be lost: what this pod acknowledges from `from` (performance.now()) on for so many milliseconds. */
+  readonly mayLose: (pod: Pod, from: number, ms: number) => void
 }
 
 export interface Figure { readonly name: string, readonly value: number, readonly goal?: number }
@@ -47,7 +55,10 @@ export interface Result {
   readonly name: string
   readonly seed: number
   readonly acknowledged: number
+  /** Acknowledged writes that are gone and that no bound allows. */
   readonly lost: number
+  /** Those that a bound allows: of a cut-off side, in its first seconds. */
+  readonly bounded?: number
   readonly gapMs: number
   readonly healMs: number | null
   readonly figures: readonly Figure[]
@@ -65,7 +76,10 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
   const violations: string[] = []
   const figures: Figure[] = []
   let master = 0
-  const writer = startWriter(lab.redis, { find: plane.throughService })
+  const clients = lab.network.address(CLIENTS)
+  const writer = startWriter(lab.redis, { find: () => plane.throughService(clients) })
+  const writers = [writer]
+  const bounds = createBounds()
 
   const time: Run['time'] = async (what, condition, seconds = 60) => {
     const from = performance.now()
@@ -75,6 +89,12 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
   const writes: Run['writes'] = async (count = 300) => {
     const enough = writer.acknowledged() + count
     await until('the client writes', async () => writer.acknowledged() > enough || undefined)
+  }
+  const client: Run['client'] = async (name, find) => {
+    const another = startWriter([], { find, name })
+    writers.push(another)
+    await until(`the client ${name} writes`, async () => another.acknowledged() > 100 || undefined)
+    return another
   }
   const settle = async () => {
     master = await plane.healed(HEAL_SECONDS)
@@ -90,8 +110,11 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
     figure: (name, value, goal) => figures.push({ name, value: Math.round(value), ...(goal !== undefined && { goal }) }),
     time,
     writes,
+    client,
+    asking: () => client('asking', bySentinel(lab.sentinels, clients)),
+    mayLose: (pod, from, ms) => bounds.allow([pod], from, ms),
     moveFromFirst: async () => {
-      await lab.script('redis-prestop.sh', 0)
+      if (master === 0) await plane.switchOver(1)
       await settle()
     },
   }
@@ -104,12 +127,12 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
     await settle()
     await fault.inject(run)
     const healMs = await healing(run, settle)
-    return { ...about(fault, seed), ...await account(fault, run), healMs, figures, violations }
+    return { ...about(fault, seed), ...await account(run, writers, bounds), healMs, figures, violations }
   } catch (error) {
     violations.push(error instanceof Error ? error.message : String(error))
     return { ...about(fault, seed), acknowledged: writer.acknowledged(), lost: -1, gapMs: writer.gap(), healMs: null, figures, violations }
   } finally {
-    await writer.stop()
+    await Promise.all(writers.map((some) => some.stop()))
     if (violations.length > 0) show(await plane.logs())
     await plane.close()
     await lab.close()
@@ -133,13 +156,19 @@ async function healing ({ writes }: Run, settle: () => Promise<void>): Promise<n
 }
 
 /** Every acknowledged write is asked for again, at every redis. */
-async function account ({ mayLose }: Fault, { lab, writer, check, master }: Run) {
-  await writer.stop()
+async function account ({ lab, writer, check, master }: Run, writers: readonly Writer[], bounds: Bounds) {
+  await Promise.all(writers.map((some) => some.stop()))
   await lab.level()
-  const lost = await writer.lost(lab.redis[master()] ?? '')
-  check(`${lost} of ${writer.acknowledged()} acknowledged writes are lost`, lost === 0 || mayLose === true)
+  const missing = async (address: string): Promise<Write[]> =>
+    (await Promise.all(writers.map((some) => some.missing(address)))).flat()
+  const all = await missing(lab.redis[master()] ?? '')
+  const lost = bounds.outside(all).length
+  const acknowledged = writers.reduce((sum, some) => sum + some.acknowledged(), 0)
+  check(`${lost} of ${acknowledged} acknowledged writes are lost`, lost === 0)
   for (const { kind, address } of lab.pods()) {
-    if (kind === 'redis') check(`${address()} lacks other writes than the master does`, await writer.lost(address()) === lost)
+    if (kind !== 'redis') continue
+    const count = (await missing(address())).length
+    check(`${address()} lacks other writes than the master does`, count === all.length)
   }
-  return { acknowledged: writer.acknowledged(), lost, gapMs: writer.gap() }
+  return { acknowledged, lost, bounded: all.length - lost, gapMs: writer.gap() }
 }

@@ -99,7 +99,8 @@ async function scaled (run: Run): Promise<void> {
   await plane.startAll([['redis', 3], ['redis', 4], ['sentinel', 3], ['sentinel', 4]])
   await lab.healed(60)
   await run.writes()
-  await makeMaster(run, 4)
+  await plane.switchOver(4)
+  await lab.healed(60)
 
   await lab.configure({ spec: { redisReplicas: 3, sentinelReplicas: 3 }, redis: lab.redis.slice(0, 3), sentinels: lab.sentinels.slice(0, 3) })
   await plane.changeSpec()
@@ -107,24 +108,6 @@ async function scaled (run: Run): Promise<void> {
   await Promise.all(removed)
   run.figure('members right', await run.time('all sentinels know the members', async () => await lab.healed(180) < 3, 180), 90_000)
   check('a removed pod is master', await lab.healed() < 3)
-}
-
-/** By the lossless handover, once the sentinels have seen whom they shall prefer; they ask a replica every ten seconds. */
-async function makeMaster ({ lab, plane, time, master }: Run, ordinal: number): Promise<void> {
-  const address = lab.redis[ordinal] ?? ''
-  plane.checkReadiness(false)
-  await ask(address, REDIS_PORT, 'CONFIG', 'SET', 'replica-priority', '1')
-  for (const sentinel of lab.sentinels) {
-    await time('the sentinels know whom to prefer', async () => {
-      const replicas = await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'REPLICAS', 'mymaster') as string[][]
-      const fields = replicas.find((replica) => replica.includes(address)) ?? []
-      return fields[fields.indexOf('slave-priority') + 1] === '1'
-    })
-  }
-  await lab.script('redis-prestop.sh', master())
-  await time(`${ordinal} is master`, async () => (await lab.masters()).includes(ordinal))
-  plane.checkReadiness(true)
-  await lab.healed(60)
 }
 
 async function fullDisk (run: Run): Promise<void> {

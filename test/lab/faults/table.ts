@@ -15,8 +15,10 @@ function row (runs: readonly Result[]): string {
   const [{ number, name } = { number: 0, name: '' }] = runs
   const of = (pick: (result: Result) => number) => spread(runs.map(pick))
   const lost = Math.max(...runs.map((run) => run.lost))
+  const bounded = Math.max(...runs.map((run) => run.bounded ?? 0))
+  const losses = bounded > 0 ? `${lost}, and ${bounded} within the bound` : lost
   const wrong = runs.flatMap(({ violations, seed }) => violations.map((violation) => `${violation} (seed ${seed})`))
-  const cells = [number, name, runs.length, lost, of(({ gapMs }) => gapMs), of(({ healMs }) => healMs ?? Number.NaN), figures(runs), wrong.join('; ') || '-']
+  const cells = [number, name, runs.length, losses, of(({ gapMs }) => gapMs), of(({ healMs }) => healMs ?? Number.NaN), figures(runs), wrong.join('; ') || '-']
   return `| ${cells.join(' | ')} |`
 }
 
