@@ -1,0 +1,375 @@
+/*
+ * The failover by votes (docs/adr/0003) for a model checker: three redis, three sentinels, two probes. docs/model.md says what is in
+ * it and what is not; model/run names the runs, with the settings (-D) of each.
+ *
+ * There is no clock. What has no time-out happens when it likes, or never. Where src/metadata/timings.ts guarantees an order it is a
+ * guard ("in time"). It never holds for probe 0, the slow one: that may be late everywhere, and believe in a Lease that it has lost.
+ *
+ * A step is one atomic block. A command that is delayed on the network is a step that comes late; one that is lost, or whose answer
+ * is lost, is a branch of the step. Each step prints itself, so that a trail reads as a story.
+ */
+#define NOBODY 7
+#define SLOW 0
+#define PROBE 3           /* a probe asks for votes under this and its number, a sentinel under its number */
+
+/* ---- redis ---- */
+bit  up[3];
+byte follows[3];          /* itself: it is master */
+byte data[3];             /* the set of writes that it has: a bit for each */
+bit  paused[3];           /* CLIENT PAUSE ... WRITE is in force */
+byte pauser[3];           /* whose pause that is */
+byte label;               /* whom the master Service leads to */
+
+/* ---- sentinels. Written to disk: both epochs, the name. Lost in a crash: the leader that was voted for, a failover under way ---- */
+byte epoch[3];            /* current_epoch */
+byte votedIn[3];          /* leader_epoch */
+byte votedFor[3];         /* leader */
+byte config[3];           /* config_epoch of the master that it names */
+byte names[3];
+
+/* ---- probes ---- */
+byte holder;              /* of the Lease */
+bit  deluded;             /* the slow one has lost it and does not know */
+bit  crashed[2];
+bit  hurried[2];          /* it watches the clock of its pause */
+
+/* ---- clients, and what the properties need ---- */
+byte writes;
+byte must;                /* the acknowledged writes that may not be lost */
+byte elected[LAST_EPOCH + 1];
+
+byte takeovers = TAKEOVERS, crashes = CRASHES, deaths = DEATHS;   /* faults to come */
+
+#define isMaster(r) (up[r] && follows[r] == r)
+#define isReplica(r) (up[r] && follows[r] != r)
+#define writable(r) (isMaster(r) && !paused[r])
+#define has(r, set) ((data[r] & (set)) == (set))
+#define namers(r) ((names[0] == r) + (names[1] == r) + (names[2] == r))
+#define served(r) (label == r || namers(r) > 0)
+/* In a ring of replicas nobody has a stream to give. */
+#define inStream(r) (isReplica(r) && isMaster(follows[r]))
+#define named(p) ((names[0] == names[1] || names[0] == names[2]) -> names[0] : ((names[1] == names[2]) -> names[1] : NOBODY))
+
+/* The Lease is asked again in the step of each command; the slow probe's answer may be old. */
+#define mayAct(p) (holder == p || (p == SLOW && deluded))
+
+#define top2(a, b) ((a) > (b) -> (a) : (b))
+#define newest (top2(top2(epoch[0], epoch[1]), epoch[2]))
+#define isLeft (newest < LAST_EPOCH)
+
+/* ---------------------------------------------------------------- sentinels ---- */
+
+/* sentinelVoteLeader. Called only when the request has the address of the master that this sentinel monitors. */
+inline vote (s, master, number, who, granted) {
+  granted = false;
+  if
+  :: names[s] != master
+  :: names[s] == master ->
+    epoch[s] = top2(epoch[s], number);
+    if
+    :: votedIn[s] < number && epoch[s] <= number -> votedIn[s] = epoch[s]; votedFor[s] = who
+    :: else
+    fi;
+    granted = (votedIn[s] == number && votedFor[s] == who)
+  fi
+}
+
+/* sentinelProcessHelloMessage; another master: sentinelResetMaster. */
+inline hear (s, master, number) {
+  epoch[s] = top2(epoch[s], number);
+  if
+  :: config[s] >= number
+  :: config[s] < number ->
+    config[s] = number;
+    if
+    :: names[s] == master
+    :: names[s] != master -> names[s] = master; votedFor[s] = NOBODY
+    fi
+  fi
+}
+
+inline isElected (who, number) {
+  if
+  :: elected[number] == NOBODY || elected[number] == who
+  :: else -> printf("P3 BROKEN: epoch %d has two leaders\n", number); assert(false)
+  fi;
+  elected[number] = who
+}
+
+/* They pass on what they know every two seconds. */
+#define gossip(a, b) \
+  :: atomic { config[a] > config[b] -> hear(b, names[a], config[a]); \
+    printf("sentinel-%d tells sentinel-%d: redis-%d, epoch %d\n", a, b, names[a], config[a]) }
+
+proctype Gossip () {
+end:
+  do
+  gossip(0, 1)
+  gossip(0, 2)
+  gossip(1, 0)
+  gossip(1, 2)
+  gossip(2, 0)
+  gossip(2, 1)
+  od
+}
+
+/* ---------------------------------------------------------------- the probe ---- */
+
+mtype = { PLANNED, DEAD, UNPUBLISHED };
+
+#define forget() d_step { m = 0; t = 0; e = 0; votes = 0; s = 0; hurried[p] = false }
+
+/* decide.ts, judge: a majority names a living master. */
+#define isConfirmed(p) (named(p) != NOBODY && isMaster(named(p)))
+#define isUnanimous(p) (named(p) != NOBODY && namers(named(p)) == 3)
+/* decide.ts, demotions and repointing */
+#define isZombie(p, r) (isConfirmed(p) && isUnanimous(p) && isMaster(r) && r != named(p))
+#define isAstray(p, r) (isConfirmed(p) && isUnanimous(p) && isReplica(r) && follows[r] != named(p))
+/* decide-succession.ts: its data is comparable, and nobody comparable has more */
+#define isBest(r, of) (isReplica(r) && follows[r] == of && \
+  (!isReplica(0) || follows[0] != of || has(r, data[0])) && \
+  (!isReplica(1) || follows[1] != of || has(r, data[1])) && \
+  (!isReplica(2) || follows[2] != of || has(r, data[2])))
+#define isOnly(r) (isMaster(r) && isMaster(0) + isMaster(1) + isMaster(2) == 1)
+#define isPromoted(p, r) (named(p) != NOBODY && named(p) != r && !isMaster(named(p)) && isOnly(r) && !isMaster(label))
+#define isSuccessor(p, r) (named(p) != NOBODY && !up[named(p)] && !isMaster(0) && !isMaster(1) && !isMaster(2) && isBest(r, named(p)))
+/* Nobody is master, and the one that is named lives and follows: two commands crossed each other. Everybody is in sight. */
+#define isFullest(r) (up[r] && has(r, (up[0] -> data[0] : 0)) && has(r, (up[1] -> data[1] : 0)) && has(r, (up[2] -> data[2] : 0)))
+#define isDeposed(p, r) (DEPOSED && named(p) != NOBODY && up[named(p)] && !isMaster(0) && !isMaster(1) && !isMaster(2) && isFullest(r))
+#define wantsHandover(p) (isConfirmed(p) && named(p) == 0 && label == 0 && deaths == 0)
+
+#define repair(r) \
+  :: atomic { mayAct(p) && isZombie(p, r) -> m = named(p); t = r; goto demoteZombie } \
+  :: atomic { mayAct(p) && isAstray(p, r) -> m = named(p); t = r; goto repoint } \
+  :: atomic { mayAct(p) && isConfirmed(p) && named(p) == r && label != r -> t = r; goto relabel }
+#define elect(r) \
+  :: atomic { mayAct(p) && isLeft && isPromoted(p, r) -> m = named(p); t = r; reason = UNPUBLISHED; goto ask } \
+  :: atomic { mayAct(p) && isLeft && isSuccessor(p, r) -> m = named(p); t = r; reason = DEAD; goto ask } \
+  :: atomic { mayAct(p) && isLeft && isDeposed(p, r) -> m = named(p); t = r; reason = DEAD; goto ask }
+
+proctype Probe (byte p) {
+  byte m, t, e, votes, s;
+  bit granted;
+  mtype reason;
+
+start:
+  {
+    skip;
+look:
+    atomic { forget(); reason = 0; granted = 0 };
+end:
+    if
+    repair(0)
+    repair(1)
+    repair(2)
+    elect(0)
+    elect(1)
+    elect(2)
+    :: atomic { mayAct(p) && isLeft && wantsHandover(p) && PLANNED_HANDOVER -> m = named(p); reason = PLANNED; goto pause }
+    fi;
+
+    /* ---- commands of one step ---- */
+demoteZombie:
+    atomic {
+      if
+      :: mayAct(p) && up[t] -> printf("probe-%d: redis-%d is a second master and follows redis-%d\n", p, t, m); follows[t] = m
+      :: else
+      fi;
+      goto look
+    };
+repoint:
+    atomic {
+      if
+      :: mayAct(p) && up[t] -> printf("probe-%d: redis-%d follows redis-%d\n", p, t, m); follows[t] = m
+      :: else
+      fi;
+      goto look
+    };
+relabel:
+    atomic {
+      if
+      :: mayAct(p) -> printf("probe-%d: the label is on redis-%d\n", p, t); label = t
+      :: else
+      fi;
+      goto look
+    };
+
+    /* ---- a planned handover begins: decide-handover.ts ---- */
+pause:
+    atomic {
+      if
+      :: mayAct(p) && isMaster(m) -> printf("probe-%d pauses redis-%d\n", p, m); paused[m] = true; pauser[m] = p; hurried[p] = true
+      :: else -> goto look
+      fi
+    };
+prove:
+    atomic {
+      if
+      :: isReplica(0) && follows[0] == m && (NOT_PROVEN || data[0] == data[m]) -> t = 0
+      :: isReplica(1) && follows[1] == m && (NOT_PROVEN || data[1] == data[m]) -> t = 1
+      :: isReplica(2) && follows[2] == m && (NOT_PROVEN || data[2] == data[m]) -> t = 2
+      :: true -> goto resume
+      fi;
+      if
+      :: isMaster(m) -> printf("probe-%d sees redis-%d level with redis-%d\n", p, t, m)
+      :: else -> goto look
+      fi
+    };
+
+    /* ---- every way to another master: hold-election.ts ---- */
+ask:
+    atomic {
+      if
+      :: isLeft -> e = newest + 1
+      :: else -> goto resume
+      fi
+    };
+    /* All at once; each request may be lost, and so may the answer of a vote that was given. */
+    atomic {
+      do
+      :: s < 3 -> vote(s, m, e, PROBE + p, granted); votes = votes + granted; printf("probe-%d asks sentinel-%d for its vote in epoch %d: %d\n", p, s, e, granted); s++
+      :: s < 3 && LOSSY -> vote(s, m, e, PROBE + p, granted); printf("probe-%d asks sentinel-%d for its vote in epoch %d: %d, but the answer is lost\n", p, s, e, granted); s++
+      :: s < 3 && LOSSY -> printf("probe-%d asks sentinel-%d for its vote in epoch %d: lost\n", p, s, e); s++
+      :: s == 3 -> s = 0; granted = 0; break
+      od;
+      if
+      :: votes >= (NO_MAJORITY -> 1 : 2) -> votes = 0; isElected(PROBE + p, e)
+      :: else -> votes = 0; goto resume
+      fi
+    };
+
+promote:
+    atomic {
+      if
+      :: reason == UNPUBLISHED
+      :: reason != UNPUBLISHED && mayAct(p) && up[t] && (reason != PLANNED || p == SLOW || hurried[p]) ->
+        if
+        :: reason == DEAD && (!has(t, (up[0] -> data[0] : 0)) || !has(t, (up[1] -> data[1] : 0)) || !has(t, (up[2] -> data[2] : 0))) ->
+          printf("P2 BROKEN: probe-%d promotes redis-%d, and a living redis has more\n", p, t); assert(false)
+        :: else
+        fi;
+        printf("probe-%d is elected in epoch %d and promotes redis-%d\n", p, e, t);
+        follows[t] = t
+      :: reason != UNPUBLISHED -> goto resume
+      fi
+    };
+    if
+    :: atomic { HELLO_FIRST && reason == PLANNED -> goto hello }
+    :: else
+    fi;
+
+demote:
+    atomic {
+      if
+      :: reason != PLANNED
+      :: reason == PLANNED && mayAct(p) && up[m] && (p == SLOW || hurried[p]) ->
+        printf("probe-%d: the former master redis-%d follows redis-%d (which has %d, it had %d)\n", p, m, t, data[t], data[m]);
+        follows[m] = t; paused[m] = false
+      :: reason == PLANNED -> goto resume
+      fi;
+      hurried[p] = false
+    };
+    if
+    :: atomic { HELLO_FIRST && reason == PLANNED -> goto look }
+    :: else
+    fi;
+
+hello:
+    atomic {
+      do
+      :: s < 3 && mayAct(p) -> hear(s, t, e); printf("probe-%d says hello to sentinel-%d: redis-%d, epoch %d\n", p, s, t, e); s++
+      :: s < 3 && (LOSSY || !mayAct(p)) -> printf("probe-%d says hello to sentinel-%d: lost\n", p, s); s++
+      :: s == 3 -> s = 0; break
+      od
+    };
+    if
+    :: atomic { HELLO_FIRST && reason == PLANNED -> goto demote }
+    :: else -> goto look
+    fi;
+
+resume:
+    atomic {
+      if
+      :: mayAct(p) && reason == PLANNED && isMaster(m) -> printf("probe-%d gives up, redis-%d goes on\n", p, m); paused[m] = false
+      :: else
+      fi;
+      goto look
+    }
+  } unless {
+    atomic { crashed[p] -> crashed[p] = false; forget(); reason = 0; granted = 0; printf("probe-%d crashes and starts again\n", p) };
+    goto start
+  }
+}
+
+/* ---------------------------------------------------------------- the world ---- */
+
+/* The client Service and every client that asks any sentinel. The acknowledgement comes with the write: that is the worst case. */
+#define write(r) \
+  :: atomic { writes < WRITES && served(r) && writable(r) -> data[r] = data[r] | (1 << writes); must = must | (1 << writes); writes++; \
+    printf("a client writes to redis-%d\n", r) }
+#define replicate(r) \
+  :: atomic { inStream(r) && data[r] != data[follows[r]] -> data[r] = data[follows[r]]; printf("redis-%d has what redis-%d has\n", r, follows[r]) }
+#define unpause(r) \
+  :: atomic { paused[r] && (pauser[r] == SLOW || !hurried[pauser[r]]) -> paused[r] = false; printf("the pause of redis-%d ends by itself\n", r) }
+
+proctype World () {
+end:
+  do
+  write(0)
+  write(1)
+  write(2)
+  replicate(0)
+  replicate(1)
+  replicate(2)
+  unpause(0)
+  unpause(1)
+  unpause(2)
+  :: atomic { takeovers > 0 -> takeovers--; deluded = (holder == SLOW); holder = 1 - holder; printf("probe-%d has the Lease now\n", holder) }
+  :: atomic { deluded -> deluded = false; printf("probe-%d knows that it lost the Lease\n", SLOW) }
+  :: atomic { crashes > 0 -> crashes--; crashed[0] = true }
+  :: atomic { crashes > 0 -> crashes--; crashed[1] = true }
+  :: atomic { deaths > 0 -> deaths--; up[0] = false; must = must & (data[1] | data[2]); printf("redis-0 dies\n") }
+  od
+}
+
+/* ---------------------------------------------------------------- properties ---- */
+
+#define two(a, b) (served(a) && writable(a) && served(b) && writable(b))
+#define isWell(r) (namers(r) == 3 && isMaster(r) && label == r && has(r, must) && (!up[0] || r == 0 || follows[0] == r) && \
+  (!up[1] || r == 1 || follows[1] == r) && (!up[2] || r == 2 || follows[2] == r))
+
+proctype Watch () {
+end:
+  if
+  :: two(0, 1) || two(0, 2) || two(1, 2) -> printf("P1 BROKEN: two masters take writes of clients\n"); assert(false)
+  :: timeout ->
+    /* nothing can happen any more */
+    if
+    :: isWell(0) || isWell(1) || isWell(2)
+    :: else ->
+      if
+      :: !isLeft -> skip                                   /* the bound of the model */
+      :: else ->
+        printf("P4 BROKEN: names %d %d %d, label %d, data %d %d %d, needed %d\n", names[0], names[1], names[2], label,
+          data[0], data[1], data[2], must);
+        assert(false)
+      fi
+    fi
+  fi
+}
+
+init {
+  atomic {
+    byte i = 0;
+    do
+    :: i < 3 -> up[i] = true; follows[i] = 0; names[i] = 0; votedFor[i] = NOBODY; i++
+    :: i == 3 -> break
+    od;
+    i = 0;
+    do
+    :: i <= LAST_EPOCH -> elected[i] = NOBODY; i++
+    :: i > LAST_EPOCH -> i = 0; break
+    od;
+    run World(); run Gossip(); run Probe(0); run Probe(1); run Watch()
+  }
+}
