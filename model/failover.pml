@@ -9,6 +9,7 @@
  * is lost, is a branch of the step. Each step prints itself, so that a trail reads as a story.
  */
 #define NOBODY 7
+#define NOWHERE 7
 #define SLOW 0
 #define PROBE 3           /* a probe asks for votes under this and its number, a sentinel under its number */
 
@@ -47,10 +48,11 @@ byte takeovers = TAKEOVERS, crashes = CRASHES, deaths = DEATHS;   /* faults to c
 #define namers(r) ((names[0] == r) + (names[1] == r) + (names[2] == r))
 #define served(r) (label == r || namers(r) > 0)
 /* In a ring of replicas nobody has a stream to give. */
-#define inStream(r) (isReplica(r) && isMaster(follows[r]))
+#define inStream(r) (isReplica(r) && follows[r] != NOWHERE && isMaster(follows[r]))
 #define named(p) ((names[0] == names[1] || names[0] == names[2]) -> names[0] : ((names[1] == names[2]) -> names[1] : NOBODY))
 
 /* The Lease is asked again in the step of each command; the slow probe's answer may be old. */
+#define CLOSED (!ONE_STEP)
 #define mayAct(p) (holder == p || (p == SLOW && deluded))
 
 #define top2(a, b) ((a) > (b) -> (a) : (b))
@@ -93,7 +95,7 @@ inline isElected (who, number) {
   :: elected[number] == NOBODY || elected[number] == who
   :: else -> printf("P3 BROKEN: epoch %d has two leaders\n", number); assert(false)
   fi;
-  elected[number] = who
+  elected[number] = (GHOSTS -> who : NOBODY)
 }
 
 /* They pass on what they know every two seconds. */
@@ -115,7 +117,7 @@ end:
 
 /* ---------------------------------------------------------------- the probe ---- */
 
-mtype = { PLANNED, DEAD, UNPUBLISHED };
+mtype = { PLANNED, DEAD, UNPUBLISHED, CROSSED };
 
 #define forget() d_step { m = 0; t = 0; e = 0; votes = 0; s = 0; hurried[p] = false }
 
@@ -124,28 +126,39 @@ mtype = { PLANNED, DEAD, UNPUBLISHED };
 #define isUnanimous(p) (named(p) != NOBODY && namers(named(p)) == 3)
 /* decide.ts, demotions and repointing */
 #define isZombie(p, r) (isConfirmed(p) && isUnanimous(p) && isMaster(r) && r != named(p))
-#define isAstray(p, r) (isConfirmed(p) && isUnanimous(p) && isReplica(r) && follows[r] != named(p))
+#define isAstray(p, r) (isConfirmed(p) && isUnanimous(p) && isReplica(r) && r != named(p) && follows[r] != named(p))
 /* decide-succession.ts: its data is comparable, and nobody comparable has more */
 #define isBest(r, of) (isReplica(r) && follows[r] == of && \
   (!isReplica(0) || follows[0] != of || has(r, data[0])) && \
   (!isReplica(1) || follows[1] != of || has(r, data[1])) && \
   (!isReplica(2) || follows[2] != of || has(r, data[2])))
+#define isFullest(r) (up[r] && has(r, (up[0] -> data[0] : 0)) && has(r, (up[1] -> data[1] : 0)) && has(r, (up[2] -> data[2] : 0)))
 #define isOnly(r) (isMaster(r) && isMaster(0) + isMaster(1) + isMaster(2) == 1)
-#define isPromoted(p, r) (named(p) != NOBODY && named(p) != r && !isMaster(named(p)) && isOnly(r) && !isMaster(label))
+#define isPromoted(p, r) (named(p) != NOBODY && named(p) != r && !isMaster(named(p)) && isOnly(r) && (!CLOSED || isFullest(r)))
+/* It is named and lives, and follows; and nobody else has more, nor is master and has as much. It goes on. */
+#define isRival(r, other) (isMaster(r) && has(r, data[other]))
+#define isToReopen(p, r) (CLOSED && named(p) == r && isReplica(r) && isFullest(r) && !isRival(0, r) && !isRival(1, r) && !isRival(2, r))
 #define isSuccessor(p, r) (named(p) != NOBODY && !up[named(p)] && !isMaster(0) && !isMaster(1) && !isMaster(2) && isBest(r, named(p)))
 /* Nobody is master, and the one that is named lives and follows: two commands crossed each other. Everybody is in sight. */
-#define isFullest(r) (up[r] && has(r, (up[0] -> data[0] : 0)) && has(r, (up[1] -> data[1] : 0)) && has(r, (up[2] -> data[2] : 0)))
-#define isDeposed(p, r) (DEPOSED && named(p) != NOBODY && up[named(p)] && !isMaster(0) && !isMaster(1) && !isMaster(2) && isFullest(r))
+#define isDeposed(p, r) (DEPOSED && named(p) != NOBODY && up[named(p)] && !isMaster(0) && !isMaster(1) && !isMaster(2) && isFullest(r) && r != named(p) && !isFullest(named(p)))
+#define isLevel(r, of) (isReplica(r) && follows[r] == of && (NOT_PROVEN || data[r] == data[of]))
 #define wantsHandover(p) (isConfirmed(p) && named(p) == 0 && label == 0 && deaths == 0)
 
+#define demote_(r, master) follows[r] = master; printf("probe-%d: redis-%d is a second master and follows redis-%d\n", p, r, master)
+#define repoint_(r, master) follows[r] = master; printf("probe-%d: redis-%d follows redis-%d\n", p, r, master)
+#define reopen_(r) follows[r] = r; printf("probe-%d: redis-%d is named, has everything, and goes on\n", p, r)
+#define relabel_(r) label = r; printf("probe-%d: the label is on redis-%d\n", p, r)
+/* Between its look and its command the slow one is late. */
+#define late(command) if :: p == SLOW -> goto command :: else fi
 #define repair(r) \
-  :: atomic { mayAct(p) && isZombie(p, r) -> m = named(p); t = r; goto demoteZombie } \
-  :: atomic { mayAct(p) && isAstray(p, r) -> m = named(p); t = r; goto repoint } \
-  :: atomic { mayAct(p) && isConfirmed(p) && named(p) == r && label != r -> t = r; goto relabel }
+  :: atomic { mayAct(p) && isZombie(p, r) -> m = named(p); t = r; late(demoteZombie); demote_(t, m); goto look } \
+  :: atomic { mayAct(p) && isAstray(p, r) -> m = named(p); t = r; late(repoint); repoint_(t, m); goto look } \
+  :: atomic { mayAct(p) && isToReopen(p, r) -> t = r; late(reopen); reopen_(t); goto look } \
+  :: atomic { mayAct(p) && isConfirmed(p) && named(p) == r && label != r -> t = r; late(relabel); relabel_(t); goto look }
 #define elect(r) \
   :: atomic { mayAct(p) && isLeft && isPromoted(p, r) -> m = named(p); t = r; reason = UNPUBLISHED; goto ask } \
   :: atomic { mayAct(p) && isLeft && isSuccessor(p, r) -> m = named(p); t = r; reason = DEAD; goto ask } \
-  :: atomic { mayAct(p) && isLeft && isDeposed(p, r) -> m = named(p); t = r; reason = DEAD; goto ask }
+  :: atomic { mayAct(p) && isLeft && isDeposed(p, r) -> m = named(p); t = r; reason = CROSSED; goto ask }
 
 proctype Probe (byte p) {
   byte m, t, e, votes, s;
@@ -170,29 +183,13 @@ end:
 
     /* ---- commands of one step ---- */
 demoteZombie:
-    atomic {
-      if
-      :: mayAct(p) && up[t] -> printf("probe-%d: redis-%d is a second master and follows redis-%d\n", p, t, m); follows[t] = m
-      :: else
-      fi;
-      goto look
-    };
+    atomic { if :: mayAct(p) && up[t] -> demote_(t, m) :: else fi; goto look };
 repoint:
-    atomic {
-      if
-      :: mayAct(p) && up[t] -> printf("probe-%d: redis-%d follows redis-%d\n", p, t, m); follows[t] = m
-      :: else
-      fi;
-      goto look
-    };
+    atomic { if :: mayAct(p) && up[t] -> repoint_(t, m) :: else fi; goto look };
+reopen:
+    atomic { if :: mayAct(p) && up[t] -> reopen_(t) :: else fi; goto look };
 relabel:
-    atomic {
-      if
-      :: mayAct(p) -> printf("probe-%d: the label is on redis-%d\n", p, t); label = t
-      :: else
-      fi;
-      goto look
-    };
+    atomic { if :: mayAct(p) -> relabel_(t) :: else fi; goto look };
 
     /* ---- a planned handover begins: decide-handover.ts ---- */
 pause:
@@ -203,38 +200,40 @@ pause:
       fi
     };
 prove:
+    /* decide-succession.ts, successor: the first one that has everything */
     atomic {
       if
-      :: isReplica(0) && follows[0] == m && (NOT_PROVEN || data[0] == data[m]) -> t = 0
-      :: isReplica(1) && follows[1] == m && (NOT_PROVEN || data[1] == data[m]) -> t = 1
-      :: isReplica(2) && follows[2] == m && (NOT_PROVEN || data[2] == data[m]) -> t = 2
-      :: true -> goto resume
+      :: !isMaster(m) -> goto look
+      :: isMaster(m) && isLevel(1, m) -> t = 1
+      :: isMaster(m) && isLevel(2, m) && !isLevel(1, m) -> t = 2
+      :: isMaster(m) -> goto resume
       fi;
-      if
-      :: isMaster(m) -> printf("probe-%d sees redis-%d level with redis-%d\n", p, t, m)
-      :: else -> goto look
-      fi
+      printf("probe-%d sees redis-%d level with redis-%d\n", p, t, m)
     };
 
     /* ---- every way to another master: hold-election.ts ---- */
 ask:
+    /* All at once. An answer may be lost, or be that of a vote in an epoch which somebody else has asked for meanwhile. */
     atomic {
       if
       :: isLeft -> e = newest + 1
-      :: else -> goto resume
-      fi
-    };
-    /* All at once; each request may be lost, and so may the answer of a vote that was given. */
-    atomic {
+      :: p == SLOW && newest > 0 -> e = newest
+      :: !isLeft && p != SLOW -> goto resume
+      fi;
       do
-      :: s < 3 -> vote(s, m, e, PROBE + p, granted); votes = votes + granted; printf("probe-%d asks sentinel-%d for its vote in epoch %d: %d\n", p, s, e, granted); s++
-      :: s < 3 && LOSSY -> vote(s, m, e, PROBE + p, granted); printf("probe-%d asks sentinel-%d for its vote in epoch %d: %d, but the answer is lost\n", p, s, e, granted); s++
-      :: s < 3 && LOSSY -> printf("probe-%d asks sentinel-%d for its vote in epoch %d: lost\n", p, s, e); s++
+      :: s < 3 ->
+        vote(s, m, e, PROBE + p, granted);
+        printf("probe-%d asks sentinel-%d for its vote in epoch %d: %d\n", p, s, e, granted);
+        if
+        :: votes = votes + granted
+        :: LOSSY -> printf("its answer is lost\n")
+        fi;
+        s++
       :: s == 3 -> s = 0; granted = 0; break
       od;
       if
       :: votes >= (NO_MAJORITY -> 1 : 2) -> votes = 0; isElected(PROBE + p, e)
-      :: else -> votes = 0; goto resume
+      :: else -> votes = 0; e = 0; goto resume
       fi
     };
 
@@ -261,13 +260,32 @@ promote:
 demote:
     atomic {
       if
-      :: reason != PLANNED
-      :: reason == PLANNED && mayAct(p) && up[m] && (p == SLOW || hurried[p]) ->
-        printf("probe-%d: the former master redis-%d follows redis-%d (which has %d, it had %d)\n", p, m, t, data[t], data[m]);
-        follows[m] = t; paused[m] = false
-      :: reason == PLANNED -> goto resume
+      :: !up[m] -> goto hello
+      :: up[m] && mayAct(p) && (reason != PLANNED || p == SLOW || hurried[p]) ->
+        s = isMaster(m);
+        if
+        :: ONE_STEP -> printf("probe-%d: the former master redis-%d follows redis-%d (which has %d, it had %d)\n", p, m, t, data[t], data[m]); follows[m] = t
+        :: !ONE_STEP -> printf("probe-%d closes the former master redis-%d, which has %d\n", p, m, data[m]); follows[m] = NOWHERE
+        fi;
+        paused[m] = false
+      :: else -> goto resume
       fi;
       hurried[p] = false
+    };
+    /* MULTI, ROLE, REPLICAOF nowhere: it took no write after what ROLE said, and that can still be undone. */
+    atomic {
+      if
+      :: ONE_STEP
+      :: !ONE_STEP && mayAct(p) && isMaster(t) && has(t, data[m]) -> follows[m] = t; printf("probe-%d: the former master redis-%d follows redis-%d\n", p, m, t)
+      :: !ONE_STEP && mayAct(p) && !(isMaster(t) && has(t, data[m])) ->
+        if
+        :: s == 1 -> follows[m] = m; printf("probe-%d: redis-%d is not level any more, redis-%d goes on\n", p, t, m)
+        :: s == 0
+        fi;
+        goto look
+      :: !ONE_STEP && !mayAct(p) -> goto look
+      fi;
+      s = 0
     };
     if
     :: atomic { HELLO_FIRST && reason == PLANNED -> goto look }
@@ -324,7 +342,7 @@ end:
   unpause(0)
   unpause(1)
   unpause(2)
-  :: atomic { takeovers > 0 -> takeovers--; deluded = (holder == SLOW); holder = 1 - holder; printf("probe-%d has the Lease now\n", holder) }
+  :: atomic { takeovers > 0 -> takeovers--; deluded = (STALE && holder == SLOW); holder = 1 - holder; printf("probe-%d has the Lease now\n", holder) }
   :: atomic { deluded -> deluded = false; printf("probe-%d knows that it lost the Lease\n", SLOW) }
   :: atomic { crashes > 0 -> crashes--; crashed[0] = true }
   :: atomic { crashes > 0 -> crashes--; crashed[1] = true }
