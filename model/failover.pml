@@ -124,6 +124,9 @@ mtype = { PLANNED, DEAD, UNPUBLISHED, CROSSED };
 /* decide.ts, judge: a majority names a living master. */
 #define isConfirmed(p) (named(p) != NOBODY && isMaster(named(p)))
 #define isUnanimous(p) (named(p) != NOBODY && namers(named(p)) == 3)
+/* decide-succession.ts, electionObstacle and publication: a single sentinel that is ahead has a reason */
+#define knows(s, a, b) (names[s] == (a) || names[s] == (b))
+#define isUndisputed(p, r) (knows(0, named(p), r) && knows(1, named(p), r) && knows(2, named(p), r))
 /* decide.ts, demotions and repointing */
 #define isZombie(p, r) (isConfirmed(p) && isUnanimous(p) && isMaster(r) && r != named(p))
 #define isAstray(p, r) (isConfirmed(p) && isUnanimous(p) && isReplica(r) && r != named(p) && follows[r] != named(p))
@@ -134,15 +137,15 @@ mtype = { PLANNED, DEAD, UNPUBLISHED, CROSSED };
   (!isReplica(2) || follows[2] != of || has(r, data[2])))
 #define isFullest(r) (up[r] && has(r, (up[0] -> data[0] : 0)) && has(r, (up[1] -> data[1] : 0)) && has(r, (up[2] -> data[2] : 0)))
 #define isOnly(r) (isMaster(r) && isMaster(0) + isMaster(1) + isMaster(2) == 1)
-#define isPromoted(p, r) (named(p) != NOBODY && named(p) != r && !isMaster(named(p)) && isOnly(r) && (!CLOSED || isFullest(r)))
+#define isPromoted(p, r) (named(p) != NOBODY && isUndisputed(p, r) && named(p) != r && !isMaster(named(p)) && (CLOSED -> isMaster(r) && isFullest(r) : isOnly(r)))
 /* It is named and lives, and follows; and nobody else has more, nor is master and has as much. It goes on. */
 #define isRival(r, other) (isMaster(r) && has(r, data[other]))
 #define isToReopen(p, r) (CLOSED && named(p) == r && isReplica(r) && isFullest(r) && !isRival(0, r) && !isRival(1, r) && !isRival(2, r))
-#define isSuccessor(p, r) (named(p) != NOBODY && !up[named(p)] && !isMaster(0) && !isMaster(1) && !isMaster(2) && isBest(r, named(p)))
+#define isSuccessor(p, r) (isUnanimous(p) && !up[named(p)] && !isMaster(0) && !isMaster(1) && !isMaster(2) && isBest(r, named(p)))
 /* Nobody is master, and the one that is named lives and follows: two commands crossed each other. Everybody is in sight. */
-#define isDeposed(p, r) (DEPOSED && named(p) != NOBODY && up[named(p)] && !isMaster(0) && !isMaster(1) && !isMaster(2) && isFullest(r) && r != named(p) && !isFullest(named(p)))
+#define isDeposed(p, r) (DEPOSED && isUnanimous(p) && up[named(p)] && !isMaster(0) && !isMaster(1) && !isMaster(2) && isFullest(r) && r != named(p) && !isFullest(named(p)))
 #define isLevel(r, of) (isReplica(r) && follows[r] == of && (NOT_PROVEN || data[r] == data[of]))
-#define wantsHandover(p) (isConfirmed(p) && named(p) == 0 && label == 0 && deaths == 0)
+#define wantsHandover(p) (isConfirmed(p) && isUnanimous(p) && named(p) == 0 && label == 0 && deaths == 0)
 
 #define demote_(r, master) follows[r] = master; printf("probe-%d: redis-%d is a second master and follows redis-%d\n", p, r, master)
 #define repoint_(r, master) follows[r] = master; printf("probe-%d: redis-%d follows redis-%d\n", p, r, master)
@@ -217,7 +220,7 @@ ask:
     atomic {
       if
       :: isLeft -> e = newest + 1
-      :: p == SLOW && newest > 0 -> e = newest
+      :: p == SLOW && newest > 0 && votedFor[0] != PROBE + p && votedFor[1] != PROBE + p && votedFor[2] != PROBE + p -> e = newest
       :: !isLeft && p != SLOW -> goto resume
       fi;
       do
@@ -225,14 +228,15 @@ ask:
         vote(s, m, e, PROBE + p, granted);
         printf("probe-%d asks sentinel-%d for its vote in epoch %d: %d\n", p, s, e, granted);
         if
-        :: votes = votes + granted
+        :: !knows(s, m, t) -> votes = 10                     /* hold-election.ts, isAgainst */
+        :: knows(s, m, t) -> votes = votes + granted
         :: LOSSY -> printf("its answer is lost\n")
         fi;
         s++
       :: s == 3 -> s = 0; granted = 0; break
       od;
       if
-      :: votes >= (NO_MAJORITY -> 1 : 2) -> votes = 0; isElected(PROBE + p, e)
+      :: votes < 10 && votes >= (NO_MAJORITY -> 1 : 2) -> votes = 0; isElected(PROBE + p, e)
       :: else -> votes = 0; e = 0; goto resume
       fi
     };
