@@ -2,8 +2,8 @@
  * The level-triggered loop of one cluster: woken, look, decide, act; one run at a time. What woke it is of no interest. While the
  * view is unsettled it looks again and again, for a promotion is at most one closed connection away; settled, every 1.5 s.
  */
+import { createAlarms } from './alarms.ts'
 import { type Action, decide, judge, type Verdict } from './decide.ts'
-import { succession } from './decide-succession.ts'
 import { createDepartures } from './departures.ts'
 import type { ClusterFacts } from './cluster-facts.ts'
 import type { ClusterView } from './inventory.ts'
@@ -32,13 +32,12 @@ const UNSETTLED_MS = 25
 const MAX_LOAD = 4
 /** How long it looks at short intervals, besides down-after: a natural failover fits in. */
 const PATIENCE_MS = 10_000
-/** After this without a master, besides down-after, somebody should know. */
-const ALARM_MS = 15_000
 
 export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   const { log, now, members, view } = options
   const withDeparted = createDepartures()
   const pace = createPace(now)
+  const alarms = createAlarms(options)
   let memory = NOTHING
   /** Time of the last confirmed master; before the first, the loop's start. */
   let confirmedAt = now()
@@ -57,7 +56,7 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
     pace.judged(verdict)
     const actions = decide(seen, verdict)
     const done = await act(actions, seenView, seenView.facts)
-    alarm(seen, verdict, seenView.facts)
+    if (options.mayAct()) alarms({ seen, verdict, memory, view: seenView, subject: seenView.facts, unsettledMs: pace.unsettledFor() })
     pace.acted(actions.length === 0 && verdict.kind === 'confirmed' && isQuiet(seen), done, startedAt)
     // clients wait for the next step of a handover; the standby has none
     if (done && options.mayAct() && actions.some(({ kind }) => kind === 'pause' || kind === 'elect')) return 0
@@ -72,15 +71,6 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
     const failures = () => memory.election?.failures ?? 0
     const { sentinelReplicas } = subject
     return perform(actions, { view: seenView, subject, ...members, remember, paused, failures, sentinelReplicas }, options)
-  }
-
-  function alarm (seen: Observation, verdict: Verdict, subject: ClusterFacts): void {
-    if (options.mayAct() && seen.wanted !== undefined && seen.redis.every(({ pod }) => pod !== seen.wanted)) {
-      options.publishEvent(subject, 'SwitchoverImpossible', `no redis pod is called ${seen.wanted}`)
-    }
-    if (verdict.kind === 'confirmed' || !memory.lastMaster || !options.mayAct()) return
-    if (pace.unsettledFor() <= ALARM_MS + subject.downAfterMilliseconds) return
-    options.publishEvent(subject, 'NoMaster', `no master can be confirmed (${reasonsOf(seen, verdict)}); the label stays where it is`)
   }
 
   const wakeable = startWakeable({
@@ -132,12 +122,6 @@ function reportOf ({ facts }: ClusterView, members: Members, seen: Observation |
     sentinels: { expected: facts.sentinelReplicas, answering: answers.length, able },
     connections: members.connections(),
   }
-}
-
-function reasonsOf (seen: Observation, { reason }: Extract<Verdict, { kind: 'waiting' }>): string {
-  if (reason !== 'NoMaster') return reason
-  const next = succession(seen)
-  return `${reason}, ${next.kind === 'waiting' && next.obstacle !== 'LeftToSentinels' ? next.obstacle : seen.election?.outcome ?? 'LeftToSentinels'}`
 }
 
 /**

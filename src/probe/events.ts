@@ -22,6 +22,8 @@ export type EventReason =
   | 'SwitchoverImpossible'
   /** A redis that is no pod of this cluster follows its master, and the sentinels may promote it. */
   | 'StrangerReplica'
+  /** A redis that is not this pod's answers at a pod's IP: the pod's node may be lost, and its IP was given to another pod. */
+  | 'ForeignRedis'
   /** A volume claim was made larger, as the spec asks. */
   | 'VolumeGrows'
   /** The API server does not let a volume claim grow: its class does not allow it, or it is not bound yet. */
@@ -45,7 +47,7 @@ export type PublishEvent = (subject: Subject, reason: EventReason, message: stri
 
 const COMPONENT = 'sentinel-probe'
 const WARNINGS: readonly EventReason[] = [
-  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'StrangerReplica', 'VolumeNotGrown', 'SecretUnusable', 'BindingNotWritten', 'NoMaster',
+  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'StrangerReplica', 'ForeignRedis', 'VolumeNotGrown', 'SecretUnusable', 'BindingNotWritten', 'NoMaster',
 ]
 /** The same thing said again within this time says nothing new. */
 const SILENCE_MS = 60_000

@@ -1,7 +1,7 @@
 /** What the API server says: the RedisSentinels, their pods and the pods' announced addresses, grouped by cluster. */
 import type { Logger } from 'pino'
 import { VERSION, GROUP, REDIS_SENTINEL } from '../api/group.ts'
-import { POD_SERVICE_LABEL, ROLE_LABEL, type App, type Component } from '../metadata/labels.ts'
+import { POD_SERVICE_LABEL, QUORUM_ANNOTATION, ROLE_LABEL, type App, type Component } from '../metadata/labels.ts'
 import { ordinalOf, parentPrefix } from '../metadata/names.ts'
 import type { ApiClient } from './api-client.ts'
 import { type ClusterFacts, metadataOf, trimCluster } from './cluster-facts.ts'
@@ -22,6 +22,8 @@ export interface PodFacts extends Stored {
   readonly label: string | undefined
   readonly revision: string | undefined
   readonly hasAnnotations: boolean
+  /** Of a sentinel: what was noted of its quorum. */
+  readonly note?: string | undefined
   /** The kubelet reports that the redis process ended and has not been started again. */
   readonly ended: boolean
 }
@@ -158,6 +160,7 @@ function trimPod (object: PodObject): PodFacts | undefined {
     label: labels[ROLE_LABEL],
     revision: labels[REVISION_LABEL],
     hasAnnotations: annotations !== undefined,
+    note: annotations?.[QUORUM_ANNOTATION],
     ended: hasEnded(object.status),
   }
 }

@@ -178,6 +178,7 @@ function redisView (pod: PodFacts, address: string | undefined, link: RedisLink 
     followed: state?.followed,
     silentSince: state?.silentSince,
     isRefusing: state?.refusedSince !== undefined,
+    stranger: link?.stranger(),
     revision: pod.revision,
   }
 }
@@ -194,7 +195,7 @@ function processOf (pod: PodFacts, link: RedisLink | undefined, startedAt: numbe
 function sentinelView (pod: PodFacts, view: ClusterView, link: SentinelLink | undefined, startedAt: number): SentinelView {
   const { name, uid, ordinal } = pod
   const answer = link && link.answeredFrom() >= startedAt ? link.answer() : undefined
-  return { pod: name, uid, ordinal, id: idOf(view.facts, pod), address: view.addressOf(pod), answer }
+  return { pod: name, uid, ordinal, id: idOf(view.facts, pod), address: view.addressOf(pod), answer, note: pod.note }
 }
 
 function idOf (facts: ClusterFacts | undefined, { namespace, ordinal }: PodFacts): string {

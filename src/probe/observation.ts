@@ -43,6 +43,8 @@ export interface RedisView {
   readonly silentSince: number | undefined
   /** Its last connection was refused, once: perhaps a death, and the proof follows. */
   readonly isRefusing: boolean
+  /** The address that a redis at this pod's IP announces, when it is not this pod's: it is not believed, and told nothing. */
+  readonly stranger?: string | undefined
   /** Of its StatefulSet, as the pod was made from it: another one than the master's is the newer one when the master is being replaced. */
   readonly revision: string | undefined
 }

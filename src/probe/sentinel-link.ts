@@ -83,9 +83,7 @@ export function openSentinelLink ({ now, onChange, masterName, id, ownId, ...end
     try {
       const [who, address, master, noQuorum, vote] = await connection.call((client) => Promise.all([
         isProven ? id : client.call('SENTINEL', 'MYID'),
-        client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName),
-        client.call('SENTINEL', 'MASTER', masterName),
-        client.call('SENTINEL', 'CKQUORUM', masterName).then(parseQuorum, parseQuorum),
+        ...questions(client, masterName),
         // in epoch 0 nobody is voted for: it tells whom it voted for last
         monitored === '' ? undefined : client.call('SENTINEL', 'IS-MASTER-DOWN-BY-ADDR', monitored, REDIS_PORT, 0, ownId),
       ]))
@@ -110,6 +108,14 @@ export function openSentinelLink ({ now, onChange, masterName, id, ownId, ...end
     hello: (hello) => sayHello(call, masterName, hello).catch(() => false),
     close: connection.close,
   }
+}
+
+function questions (client: Connection['client'], masterName: string) {
+  return [
+    client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName),
+    client.call('SENTINEL', 'MASTER', masterName),
+    client.call('SENTINEL', 'CKQUORUM', masterName).then(parseQuorum, parseQuorum),
+  ] as const
 }
 
 interface Question { readonly masterName: string, readonly ownId: string, readonly master: string, readonly epoch: number }
