@@ -22,6 +22,7 @@ export interface PerformDeps {
   readonly metrics: Metrics
   readonly publishEvent: PublishEvent
   readonly putPod: Inventory['putPod']
+  readonly putSlice: Inventory['putSlice']
   readonly now: () => number
   readonly date: () => Date
   /** Asked again before each write: a Lease that ran out in between stops the rest. */
@@ -110,13 +111,13 @@ async function writeLabel (action: Labelling, target: Target, deps: PerformDeps)
 }
 
 /** Never rejects: when it fails, the label does the same a little later. */
-async function publish (uid: string, { subject, view }: Target, { api, log, mayAct }: PerformDeps): Promise<void> {
+async function publish (uid: string, { subject, view }: Target, deps: PerformDeps): Promise<void> {
   const pod = view.pods.find((candidate) => candidate.uid === uid)
   if (!pod) return
   try {
-    await publishEndpoint(api, subject.name, pod, mayAct)
+    await publishEndpoint(deps, view.sliceFor(pod), subject.name, pod, deps.mayAct)
   } catch (err) {
-    log.debug({ namespace: pod.namespace, pod: pod.name, err }, 'slice not written')
+    deps.log.debug({ namespace: pod.namespace, pod: pod.name, err }, 'slice not written')
   }
 }
 
