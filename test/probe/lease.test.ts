@@ -1,17 +1,14 @@
-/** Watching and the Lease against the fake API server: what survives its moods. */
+/** The Lease against the fake API server: who holds it, for how long, and who takes over. */
 import { pino } from 'pino'
 import t from 'tap'
-import { createApiClient, hasStatus } from '../../src/probe/api-client.ts'
+import { createApiClient } from '../../src/probe/api-client.ts'
 import { isValid, keepLease } from '../../src/probe/lease.ts'
-import { type KubeObject, startReflector, type Stored } from '../../src/probe/reflector.ts'
 import { createFakeApiServer } from './fake-api-server.ts'
 import { until } from './lab.ts'
 
 const log = pino({ level: 'silent' })
 const now = () => performance.now()
-const PODS = '/api/v1/pods'
 const LEASES = '/apis/coordination.k8s.io/v1/leases'
-const pod = (name: string) => ({ metadata: { name, namespace: 'ns', labels: { app: 'x' } } })
 
 async function server (t: Tap) {
   const fake = createFakeApiServer()
@@ -21,58 +18,6 @@ async function server (t: Tap) {
   return { fake, api }
 }
 type Tap = Pick<typeof t, 'teardown'>
-
-await t.test('a store follows the server through events, a restart and a forgotten history', async (t) => {
-  const { fake, api } = await server(t)
-  const changes: string[] = []
-  fake.put(PODS, pod('a'))
-  const reflector = startReflector<Stored & { name: string }>({
-    api,
-    log,
-    path: PODS,
-    labelSelector: 'app=x',
-    trim: ({ metadata: { name, resourceVersion = '' } }) => ({ name, resourceVersion }),
-    onChange: (key, after) => changes.push(`${after ? 'put' : 'removed'} ${key}`),
-  })
-  t.teardown(reflector.stop)
-  await until('listed', reflector.isSynced)
-  fake.put(PODS, pod('b'))
-  await until('added', () => reflector.get('ns/b') !== undefined)
-  fake.remove(PODS, 'b')
-  await until('removed', () => reflector.get('ns/b') === undefined)
-
-  await fake.stop()
-  fake.put(PODS, pod('c'))
-  fake.remove(PODS, 'a')
-  await fake.start()
-  await until('the watch resumes', () => reflector.get('ns/c') !== undefined)
-
-  fake.remove(PODS, 'c')
-  fake.compact()
-  fake.put(PODS, pod('d'))
-  await until('it lists again', () => reflector.get('ns/d') !== undefined && reflector.get('ns/c') === undefined)
-  t.ok(reflector.get('ns/a') === undefined, 'what went while nobody watched is gone, too')
-  t.ok(changes.includes('removed ns/c'))
-
-  await t.test('the answer to an own write is not undone by an older event', async (t) => {
-    const written = { metadata: { ...pod('d').metadata, resourceVersion: '999999' } } as KubeObject
-    reflector.put(written)
-    fake.put(PODS, pod('d'))
-    fake.put(PODS, pod('e'))
-    await until('later events arrived', () => reflector.get('ns/e') !== undefined)
-    t.equal(reflector.get('ns/d')?.resourceVersion, '999999')
-  })
-})
-
-await t.test('errors carry the status, and a server that is away rejects', async (t) => {
-  const { fake, api } = await server(t)
-  const missing = api.request('PATCH', `${PODS}/none`, { body: [], deadlineMs: 1000 })
-  await missing.catch((error: unknown) => t.ok(hasStatus(error, 404)))
-  await t.rejects(missing, /not found/)
-  await fake.stop()
-  await t.rejects(api.request('GET', PODS, { deadlineMs: 1000 }), /ECONNREFUSED|hang up/)
-  await fake.start()
-})
 
 await t.test('of two keepers one holds the Lease, and the other takes over', async (t) => {
   const { fake, api } = await server(t)
