@@ -47,6 +47,12 @@ await api.start()
 for (let n = 0; n < clusters; n += 1) {
   const name = `cluster-${n}`
   api.put('/apis/cache.iguochan.io/v1/redissentinels', { metadata: { name, namespace: 'bench' }, spec: {} })
+  for (const service of ['redis-master', 'redis']) {
+    const labels = {
+      app: 'redis-sentinel', component: 'redis', name, 'kubernetes.io/service-name': `${name}-${service}`, 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+    }
+    api.put('/apis/discovery.k8s.io/v1/endpointslices', { metadata: { name: `${name}-${service}-x`, namespace: 'bench', labels }, addressType: 'IPv4', ports: [{}], endpoints: [] })
+  }
   for (const [component, first] of [['redis', 10], ['sentinel', 100]] as const) {
     for (let i = 0; i < 3; i += 1) {
       const ip = address(n, first + i)

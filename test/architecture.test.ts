@@ -38,9 +38,10 @@ const COVERED: readonly (readonly [test: string, why: string, sources: readonly 
   ['test/probe/bindings.test.ts', 'what both watch', ['probe/parents']],
   ['test/probe/decide.test.ts', 'types of what is decided on', ['probe/observation']],
   ['test/probe/links.test.ts', 'against real processes', ['probe/redis-link', 'probe/sentinel-link']],
-  ['test/probe/api.test.ts', 'against a fake API server', ['probe/api-client', 'probe/lease', 'probe/reflector']],
+  ['test/probe/api-client.test.ts', 'against a server on loopback', ['probe/lanes', 'probe/events']],
+  ['test/probe/endpoints.test.ts', 'which slice is written', ['probe/slice-facts']],
   ['test/probe/failover.test.ts', 'the shell: the whole process against real redis and sentinels',
-    ['cluster-loop', 'credentials', 'events', 'main', 'members', 'metrics', 'perform', 'probe', 'server', 'wakeable'].map((name) => `probe/${name}`)],
+    ['cluster-loop', 'main', 'members', 'metrics', 'perform', 'probe', 'server', 'wakeable'].map((name) => `probe/${name}`)],
   ['test/embedded/contract.test.ts', 'a stand-in, held to what the real Metacontroller sent; the whole driver runs', ['embedded/']],
 ]
 

@@ -7,6 +7,7 @@ import type { ApiClient } from './api-client.ts'
 import { type ClusterFacts, metadataOf, trimCluster } from './cluster-facts.ts'
 import type { Presence } from './observation.ts'
 import { type KubeObject, type Reflector, startReflector, type Stored } from './reflector.ts'
+import { familyOf, SLICE_SELECTOR, type SliceFacts, trimSlice } from './slice-facts.ts'
 
 export interface PodFacts extends Stored {
   readonly namespace: string
@@ -39,6 +40,8 @@ export interface ClusterView {
   readonly facts: ClusterFacts | undefined
   readonly pods: readonly PodFacts[]
   readonly addressOf: (pod: PodFacts) => string | undefined
+  /** The master Service's slice that could lead to this pod, as it is known now. */
+  readonly sliceFor: (pod: PodFacts) => SliceFacts | undefined
 }
 
 export interface Inventory {
@@ -46,6 +49,8 @@ export interface Inventory {
   readonly view: (key: string) => ClusterView
   /** Takes in a pod as the API server answered it to our patch. */
   readonly putPod: (pod: KubeObject) => void
+  /** The same with an EndpointSlice. */
+  readonly putSlice: (slice: KubeObject) => void
   readonly stop: () => void
 }
 
@@ -98,8 +103,31 @@ export function startInventory ({ api, log, namespace, onChange }: InventoryOpti
     },
   })
 
+  const addresses = followAddresses(common, scope, (podKey) => {
+    const pod = pods.get(podKey)
+    if (pod) onChange(podClusterKey(pod))
+  })
+  const slices = followSlices(common, scope)
+  return {
+    // without the slices a failover takes a moment longer, and everything else is as it should be
+    isSynced: () => parents.isSynced() && pods.isSynced() && addresses.isSynced(),
+    view: (key) => ({
+      facts: clusters.get(key),
+      pods: [...podsOf.get(key)?.values() ?? []],
+      addressOf: addresses.of,
+      sliceFor: slices.of,
+    }),
+    putPod: pods.put,
+    putSlice: slices.put,
+    stop: () => { for (const one of [parents, pods, addresses, slices]) one.stop() },
+  }
+}
+
+type Common = Pick<InventoryOptions, 'api' | 'log'>
+
+function followAddresses (common: Common, scope: string, onChange: (podKey: string) => void) {
   const addresses = new Map<string, string>()
-  const services = startReflector<AddressFacts>({
+  const { isSynced, stop } = startReflector<AddressFacts>({
     ...common,
     path: `/api/v1${scope}/services`,
     labelSelector: POD_SERVICE_LABEL,
@@ -107,21 +135,26 @@ export function startInventory ({ api, log, namespace, onChange }: InventoryOpti
     onChange: (_, after, before) => {
       if (before) addresses.delete(before.pod)
       if (after) addresses.set(after.pod, after.address)
-      const pod = pods.get((after ?? before)?.pod ?? '')
-      if (pod) onChange(podClusterKey(pod))
+      onChange((after ?? before)?.pod ?? '')
     },
   })
+  return { of: (pod: PodFacts) => addresses.get(`${pod.namespace}/${pod.name}`), isSynced, stop }
+}
 
-  return {
-    isSynced: () => parents.isSynced() && pods.isSynced() && services.isSynced(),
-    view: (key) => ({
-      facts: clusters.get(key),
-      pods: [...podsOf.get(key)?.values() ?? []],
-      addressOf: (pod) => addresses.get(`${pod.namespace}/${pod.name}`),
-    }),
-    putPod: pods.put,
-    stop: () => { parents.stop(); pods.stop(); services.stop() },
-  }
+function followSlices (common: Common, scope: string) {
+  const slices = new Map<string, SliceFacts>()
+  const key = ({ namespace, cluster }: Pick<PodFacts, 'namespace' | 'cluster'>, family: string) => `${namespace}/${cluster} ${family}`
+  const { put, stop } = startReflector<SliceFacts>({
+    ...common,
+    path: `/apis/discovery.k8s.io/v1${scope}/endpointslices`,
+    labelSelector: SLICE_SELECTOR,
+    trim: trimSlice,
+    onChange: (_, after, before) => {
+      if (before && slices.get(key(before, before.family))?.name === before.name) slices.delete(key(before, before.family))
+      if (after) slices.set(key(after, after.family), after)
+    },
+  })
+  return { of: (pod: PodFacts) => slices.get(key(pod, familyOf(pod.ip))), put, stop }
 }
 
 function clusterKey (cluster: ClusterFacts | undefined): string {

@@ -10,12 +10,13 @@ export interface LeaseOptions {
   readonly name: string
   readonly identity: string
   readonly now: () => number
+  readonly date: () => Date
   /** Called when holding begins or ends. */
   readonly onChange: (holds: boolean) => void
 }
 
 export interface LeaseKeeper {
-  /** May we act right now? Turns false by the clock alone when renewing fails. */
+  /** May we act right now? Turns false by the clocks alone when renewing fails. */
   readonly holds: () => boolean
   /** Gives the Lease away, if it is ours. */
   readonly release: () => Promise<void>
@@ -23,14 +24,32 @@ export interface LeaseKeeper {
 
 /**
  * 4 s without a renewal hand the Lease over: a dead probe costs one failover a few seconds, not the usual 15. The holder stops a
- * second before that, by its own clock, counted from when it *sent* the renewal. One small write per second is the price.
+ * second before that, by its own clocks, counted from when it *sent* the renewal. One small write per second is the price.
  */
 const DURATION_MS = 4000
 const VALIDITY_MS = DURATION_MS - 1000
 const RENEW_MS = 1000
 /** The standby looks more often than that: a released Lease is free at once. */
 const STANDBY_MS = 500
+/** After a renewal that failed: it may have been sent into a dead connection, and there is time for one more. */
+const AGAIN_MS = 200
 const REQUEST_DEADLINE_MS = 1000
+
+/** The same moment on a clock that is never set, but may stand still while the machine is frozen, and on one that is set. */
+export interface Moment {
+  readonly monotonic: number
+  readonly wall: number
+}
+
+/**
+ * Does a renewal that was sent then still hold? Not when either clock says that its time is over: a guest that
+ * was frozen may find its monotonic time unchanged, and another probe active. A wall clock that is set forward
+ * costs a second at most: until the next renewal.
+ */
+export function isValid (sent: Moment | undefined, now: Moment): boolean {
+  if (!sent) return false
+  return Math.max(now.monotonic - sent.monotonic, now.wall - sent.wall) < VALIDITY_MS
+}
 
 interface Lease {
   readonly apiVersion: 'coordination.k8s.io/v1'
@@ -46,20 +65,21 @@ interface Lease {
 }
 
 export function keepLease (options: LeaseOptions): LeaseKeeper {
-  const { log, identity, now, onChange } = options
+  const { log, identity, now, date, onChange } = options
   const { read, write } = leaseObject(options)
   const isFree = freeness(identity)
   const abort = new AbortController()
-  let validUntil = -Infinity
+  let renewed: Moment | undefined
   let held = false
-  const holds = () => now() < validUntil
+  const moment = () => ({ monotonic: now(), wall: date().getTime() })
+  const holds = () => isValid(renewed, moment())
 
   async function attempt (): Promise<void> {
-    const sentAt = now()
+    const sent = moment()
     const lease = await read()
-    if (!isFree(lease, sentAt)) return
+    if (!isFree(lease, sent.monotonic)) return
     await write(claimed(lease, options))
-    validUntil = sentAt + VALIDITY_MS
+    renewed = sent
   }
 
   function report (): void {
@@ -69,14 +89,23 @@ export function keepLease (options: LeaseOptions): LeaseKeeper {
     onChange(held)
   }
 
+  /** Resolves to the ms until the next attempt. */
+  async function renew (): Promise<number> {
+    try {
+      await attempt()
+      return holds() ? RENEW_MS : STANDBY_MS
+    } catch (err) {
+      // 409: the other one was faster.
+      if (!hasStatus(err, 409)) log.warn({ err }, 'lease request failed')
+      return holds() ? AGAIN_MS : STANDBY_MS
+    }
+  }
+
   async function run (): Promise<void> {
     while (!abort.signal.aborted) {
-      await attempt().catch((err: unknown) => {
-        // 409: the other one was faster.
-        if (!hasStatus(err, 409)) log.warn({ err }, 'lease request failed')
-      })
+      const delay = await renew()
       report()
-      await sleep(holds() ? RENEW_MS : STANDBY_MS, undefined, { signal: abort.signal }).catch(() => {})
+      await sleep(delay, undefined, { signal: abort.signal }).catch(() => {})
     }
   }
 
@@ -84,7 +113,7 @@ export function keepLease (options: LeaseOptions): LeaseKeeper {
     abort.abort()
     await running
     if (!holds()) return
-    validUntil = -Infinity
+    renewed = undefined
     const lease = await read()
     if (lease?.spec?.holderIdentity === identity) await write(released(lease))
   }
@@ -127,8 +156,8 @@ function freeness (identity: string): (lease: Lease | undefined, now: number) =>
   }
 }
 
-function claimed (lease: Lease | undefined, { namespace, name, identity }: LeaseOptions): Lease {
-  const time = microTime(new Date())
+function claimed (lease: Lease | undefined, { namespace, name, identity, date }: LeaseOptions): Lease {
+  const time = microTime(date())
   const before = lease?.spec
   const mine = before?.holderIdentity === identity
   return {

@@ -21,6 +21,7 @@ export interface PerformDeps {
   readonly metrics: Metrics
   readonly publishEvent: PublishEvent
   readonly putPod: Inventory['putPod']
+  readonly putSlice: Inventory['putSlice']
   readonly now: () => number
   readonly date: () => Date
   /** Asked again before each write: a Lease that ran out in between stops the rest. */

@@ -36,10 +36,11 @@ export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, leas
   const now = () => performance.now()
   // votes are for this process: another probe never takes them for its own
   const ownId = randomBytes(20).toString('hex')
+  const date = () => new Date()
   const loops = new Map<string, ClusterLoop>()
   const wakeAll = () => { for (const loop of [...loops.values(), growth, bindings]) loop.wake() }
 
-  const lease = keepLease({ ...leaseOptions, api: leaseApi, log, now, onChange: wakeAll })
+  const lease = keepLease({ ...leaseOptions, api: leaseApi, log, now, date, onChange: wakeAll })
   const metrics = createMetrics({
     reports: () => [...loops.values()].flatMap((loop) => loop.report() ?? []),
     isActive: lease.holds,
@@ -50,9 +51,10 @@ export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, leas
     log,
     metrics,
     now,
-    date: () => new Date(),
+    date,
     publishEvent: createEventPublisher(api, log, leaseOptions.identity),
     putPod: inventory.putPod,
+    putSlice: inventory.putSlice,
     // A list that is not complete could hide the very pod that still carries the label.
     mayAct: () => lease.holds() && inventory.isSynced(),
   }

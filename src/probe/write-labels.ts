@@ -57,13 +57,13 @@ async function writeLabel (action: Labelling, target: Target, deps: PerformDeps)
 }
 
 /** The master Service leads to that pod. Never rejects: when it fails, the label does the same a little later. */
-export async function publish (uid: string, { subject, view }: Target, { api, log, mayAct }: PerformDeps): Promise<void> {
+export async function publish (uid: string, { subject, view }: Target, deps: PerformDeps): Promise<void> {
   const pod = view.pods.find((candidate) => candidate.uid === uid)
   if (!pod) return
   try {
-    await publishEndpoint(api, subject.name, pod, mayAct)
+    await publishEndpoint(deps, view.sliceFor(pod), subject.name, pod, deps.mayAct)
   } catch (err) {
-    log.debug({ namespace: pod.namespace, pod: pod.name, err }, 'slice not written')
+    deps.log.debug({ namespace: pod.namespace, pod: pod.name, err }, 'slice not written')
   }
 }
 

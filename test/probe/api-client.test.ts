@@ -2,10 +2,11 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import { pino } from 'pino'
 import t from 'tap'
 import { type ApiClient, createApiClient, hasStatus } from '../../src/probe/api-client.ts'
 import { createEventPublisher } from '../../src/probe/events.ts'
-import { pino } from 'pino'
+import { createFakeApiServer } from './fake-api-server.ts'
 
 type Tap = Pick<typeof t, 'teardown'>
 const log = pino({ level: 'silent' })
@@ -70,6 +71,19 @@ await t.test('Events that nobody takes do not pile up without end', async (t) =>
   await new Promise(setImmediate)
   say('999')
   t.equal(waiting.length, 1, 'and what was not taken can be said later')
+})
+
+await t.test('errors carry the status, and a server that is away rejects', async (t) => {
+  const fake = createFakeApiServer()
+  await fake.start()
+  t.teardown(fake.stop)
+  const api = client(t, fake.url())
+  const missing = api.request('PATCH', '/api/v1/pods/none', { body: [], deadlineMs: 1000 })
+  await missing.catch((error: unknown) => t.ok(hasStatus(error, 404)))
+  await t.rejects(missing, /not found/)
+  await fake.stop()
+  await t.rejects(api.request('GET', '/api/v1/pods', { deadlineMs: 1000 }), /ECONNREFUSED|hang up/)
+  await fake.start()
 })
 
 await t.test('an overloaded API server is asked again when it says, within the deadline', async (t) => {

@@ -5,7 +5,7 @@ import type { ClusterView, PodFacts } from '../../src/probe/inventory.ts'
 const pod = (ordinal: number, uid = `uid-${ordinal}`): PodFacts => ({
   namespace: 'ns', name: `a-redis-${ordinal}`, uid, resourceVersion: '7', cluster: 'a', component: 'redis', ordinal, ip: `10.0.0.${ordinal}`, node: undefined, presence: 'Present', label: ordinal === 0 ? 'master' : 'slave', revision: 'a', hasAnnotations: true, ended: false,
 })
-const view = (...pods: PodFacts[]): ClusterView => ({ facts: undefined, pods, addressOf: () => undefined })
+const view = (...pods: PodFacts[]): ClusterView => ({ facts: undefined, pods, addressOf: () => undefined, sliceFor: () => undefined })
 
 await t.test('the last master stays in sight for 30 s when its pod is gone, without a label', async (t) => {
   const withDeparted = createDepartures()

@@ -156,10 +156,11 @@ export function createFakeApiServer ({ host = '127.0.0.1' } = {}): FakeApiServer
 }
 
 function matches (object: FakeObject, selector: string | null): boolean {
-  if (!selector) return true
-  const [key = '', value] = selector.split('=')
-  const label = object.metadata.labels?.[key]
-  return value === undefined ? label !== undefined : label === value
+  return !selector || selector.split(',').every((requirement) => {
+    const [key = '', value] = requirement.replace(/^!/, '').split('=')
+    const label = object.metadata.labels?.[key]
+    return value === undefined ? (label === undefined) === requirement.startsWith('!') : label === value
+  })
 }
 
 function apply (object: Record<string, unknown>, { op, path, value }: Operation): boolean {

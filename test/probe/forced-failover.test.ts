@@ -14,7 +14,10 @@ function sameTarget (slice: FakeObject | undefined, pod: string): boolean {
 
 await t.test('a dead master is succeeded long before the sentinels notice, also the second time', async (t) => {
   const { lab, probe } = await startCluster(t, PATIENT)
-  const masterSlice = { metadata: { name: 'lab', namespace: 'lab', labels: { 'kubernetes.io/service-name': 'sample-redis-master' } }, addressType: 'IPv4', ports: [{}], endpoints: [] }
+  const labels = {
+    app: 'redis-sentinel', component: 'redis', name: 'sample', 'kubernetes.io/service-name': 'sample-redis-master', 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+  }
+  const masterSlice = { metadata: { name: 'lab', namespace: 'lab', labels }, addressType: 'IPv4', ports: [{}], endpoints: [] }
   lab.api.put(SLICES, masterSlice)
   let master = 0
   for (const round of ['first', 'second', 'third']) {

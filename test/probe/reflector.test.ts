@@ -1,4 +1,4 @@
-/** Watching an API server whose etcd was restored from a backup: its counter, and everything, is as it was some time before. */
+/** List and watch, and what survives the API server's moods. */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { createApiClient } from '../../src/probe/api-client.ts'
 import { type KubeObject, type Reflector, startReflector, type Stored } from '../../src/probe/reflector.ts'
+import { createFakeApiServer } from './fake-api-server.ts'
 import { until } from './lab.ts'
 
 type Facts = Stored & { readonly role: string }
@@ -13,7 +14,55 @@ type Pod = KubeObject & { readonly role?: string }
 type Tap = Pick<typeof t, 'teardown'>
 
 const log = pino({ level: 'silent' })
-const pod = (name: string, version: number, role: string): Pod => ({ metadata: { name, namespace: 'ns', resourceVersion: `${version}` }, role })
+const versioned = (name: string, version: number, role: string): Pod => ({ metadata: { name, namespace: 'ns', resourceVersion: `${version}` }, role })
+
+const PODS = '/api/v1/pods'
+const pod = (name: string) => ({ metadata: { name, namespace: 'ns', labels: { app: 'x' } } })
+
+await t.test('a store follows the server through events, a restart and a forgotten history', async (t) => {
+  const fake = createFakeApiServer()
+  await fake.start()
+  const api = createApiClient({ server: fake.url(), namespace: 'ns', token: async () => 'token' })
+  t.teardown(async () => { api.close(); await fake.stop() })
+  const changes: string[] = []
+  fake.put(PODS, pod('a'))
+  const reflector = startReflector<Stored & { name: string }>({
+    api,
+    log,
+    path: PODS,
+    labelSelector: 'app=x',
+    trim: ({ metadata: { name, resourceVersion = '' } }) => ({ name, resourceVersion }),
+    onChange: (key, after) => changes.push(`${after ? 'put' : 'removed'} ${key}`),
+  })
+  t.teardown(reflector.stop)
+  await until('listed', reflector.isSynced)
+  fake.put(PODS, pod('b'))
+  await until('added', () => reflector.get('ns/b') !== undefined)
+  fake.remove(PODS, 'b')
+  await until('removed', () => reflector.get('ns/b') === undefined)
+
+  await fake.stop()
+  fake.put(PODS, pod('c'))
+  fake.remove(PODS, 'a')
+  await fake.start()
+  await until('the watch resumes', () => reflector.get('ns/c') !== undefined)
+
+  fake.remove(PODS, 'c')
+  fake.compact()
+  fake.put(PODS, pod('d'))
+  await until('it lists again', () => reflector.get('ns/d') !== undefined && reflector.get('ns/c') === undefined)
+  t.ok(reflector.get('ns/a') === undefined, 'what went while nobody watched is gone, too')
+  t.ok(changes.includes('removed ns/c'))
+
+  await t.test('the answer to an own write is not undone by an older event', async (t) => {
+    const written = { metadata: { ...pod('d').metadata, resourceVersion: '999999' } } as KubeObject
+    reflector.put(written)
+    fake.put(PODS, pod('d'))
+    fake.put(PODS, pod('e'))
+    await until('later events arrived', () => reflector.get('ns/e') !== undefined)
+    t.equal(reflector.get('ns/d')?.resourceVersion, '999999')
+  })
+})
 
 /** What it lists, and how it answers a watch: `status`, or a stream that stays open; 'silent': one that ends without a word. */
 async function startServer (t: Tap) {
@@ -57,11 +106,11 @@ async function startServer (t: Tap) {
 for (const status of [410, 504, 'silent'] as const) {
   await t.test(`a watch that is answered ${status} after a restore ends in a list, and the list replaces what was known`, async (t) => {
     const { state, reflector, send, cut, watched } = await startServer(t)
-    state.items = [pod('a', 900, 'master'), pod('b', 901, 'slave')]
+    state.items = [versioned('a', 900, 'master'), versioned('b', 901, 'slave')]
     await watched()
     t.equal(reflector.get('ns/a')?.role, 'master')
 
-    Object.assign(state, { version: 500, items: [pod('a', 400, 'slave'), pod('c', 401, 'master')], status })
+    Object.assign(state, { version: 500, items: [versioned('a', 400, 'slave'), versioned('c', 401, 'master')], status })
     cut()
     await until('it listed', () => reflector.get('ns/c') !== undefined)
     state.status = 200
@@ -70,10 +119,10 @@ for (const status of [410, 504, 'silent'] as const) {
     t.equal(reflector.get('ns/b'), undefined)
     t.equal(state.watched.at(-1), '500')
 
-    send('MODIFIED', pod('a', 501, 'master'))
+    send('MODIFIED', versioned('a', 501, 'master'))
     await until('events of the new history count', () => reflector.get('ns/a')?.role === 'master')
-    send('MODIFIED', pod('a', 499, 'slave'))
-    send('MODIFIED', pod('c', 502, 'slave'))
+    send('MODIFIED', versioned('a', 499, 'slave'))
+    send('MODIFIED', versioned('c', 502, 'slave'))
     await until('the next event', () => reflector.get('ns/c')?.role === 'slave')
     t.equal(reflector.get('ns/a')?.role, 'master', 'an event that is older than what is known does not')
   })
@@ -83,7 +132,7 @@ await t.test('a broken connection is no reason for a list, nor is an overloaded 
   const { state, reflector, send, cut, watched } = await startServer(t)
   for (const version of [1001, 1002, 1003]) {
     await watched()
-    send('MODIFIED', pod('a', version, 'slave'))
+    send('MODIFIED', versioned('a', version, 'slave'))
     await until('it is seen', () => reflector.get('ns/a')?.resourceVersion === `${version}`)
     const before = state.watched.length
     cut()
