@@ -10,6 +10,9 @@ export type Role = typeof MASTER_ROLE | typeof REPLICA_ROLE
 /** On a pod: when its role label last changed, RFC 3339. The hook reads it for `status.lastRoleUpdateTime`. */
 export const ROLE_SINCE_ANNOTATION = `${GROUP}/redis-role-since`
 
+/** On the pod of a sentinel, by the probe: what SENTINEL CKQUORUM says while it cannot reach a quorum. The hook makes `Quorum` of it. */
+export const QUORUM_ANNOTATION = `${GROUP}/no-quorum`
+
 /** On a RedisSentinel: the redis pod that a person wants as master. The probe takes it away when that is so. */
 export const SWITCHOVER_ANNOTATION = `${GROUP}/switchover`
 

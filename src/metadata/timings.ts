@@ -33,3 +33,16 @@ export function minReplicas (redisReplicas: number): number {
 
 /** preStop gives a handover this long, in seconds, and then lets the pod end: without a probe SIGTERM alone loses nothing, but takes longer. */
 export const HANDOVER_SECONDS = 13
+
+/**
+ * kube-proxy applies changes at most once a second. A deletion is one, and in a rolling update there was another one just before: the two
+ * take up to two seconds. A label that is written sooner waits for the rest of them, without a master, while the leaving one could still
+ * serve its clients. preStop waits longer.
+ */
+export const KUBE_PROXY_MS = 2200
+
+/**
+ * A pod that was deleted by force has lost its endpoint already; kube-proxy's next turn is a second later, and should find the new label.
+ * Clients that are connected go on meanwhile. The process lives for at least 1.6 s (the kubelet gives preStop a second; docs/failover.md).
+ */
+export const KUBE_PROXY_FORCED_MS = 500

@@ -3,7 +3,7 @@
  * view is unsettled it looks again and again, for a promotion is at most one closed connection away; settled, every 1.5 s.
  */
 import { type Action, decide, judge, type Verdict } from './decide.ts'
-import { succession } from './decide-failover.ts'
+import { succession } from './decide-succession.ts'
 import { createDepartures } from './departures.ts'
 import type { ClusterFacts } from './cluster-facts.ts'
 import type { ClusterView } from './inventory.ts'
@@ -23,8 +23,6 @@ export interface ClusterLoop {
 export interface ClusterLoopOptions extends PerformDeps {
   readonly view: () => ClusterView
   readonly members: Members
-  /** false: no failover and no handover begins here. */
-  readonly fastPath: boolean
 }
 
 /** Nothing wakes the probe when somebody makes a replica a master by hand: within 2 s it is one no more. */
@@ -42,7 +40,7 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   const withDeparted = createDepartures()
   const pace = createPace(now)
   let memory = NOTHING
-  /** Or when it began. */
+  /** Time of the last confirmed master; before the first, the loop's start. */
   let confirmedAt = now()
   let last: Observation | undefined
 
@@ -57,12 +55,12 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
     memory = whatToRemember(seen, verdict)
     if (verdict.kind === 'confirmed') confirmedAt = now()
     pace.judged(verdict)
-    const actions = decide(seen, verdict).filter(({ kind }) => options.fastPath || (kind !== 'failover' && kind !== 'pause'))
+    const actions = decide(seen, verdict)
     const done = await act(actions, seenView, seenView.facts)
     alarm(seen, verdict, seenView.facts)
     pace.acted(actions.length === 0 && verdict.kind === 'confirmed' && isQuiet(seen), done, startedAt)
     // clients wait for the next step of a handover; the standby has none
-    if (done && options.mayAct() && actions.some(({ kind }) => kind === 'pause' || kind === 'yield')) return 0
+    if (done && options.mayAct() && actions.some(({ kind }) => kind === 'pause' || kind === 'elect')) return 0
     return pace.delay(now() - startedAt, seenView.facts)
   }
 
@@ -71,7 +69,9 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
     const remember = (news: Partial<Memory>) => { memory = { ...memory, ...news } }
     const paused = () => memory.paused && now() < memory.paused.until ? memory.paused : undefined
     if (actions.length === 0 || !options.mayAct()) return true
-    return perform(actions, { view: seenView, subject, ...members, remember, paused }, options)
+    const failures = () => memory.election?.failures ?? 0
+    const { sentinelReplicas } = subject
+    return perform(actions, { view: seenView, subject, ...members, remember, paused, failures, sentinelReplicas }, options)
   }
 
   function alarm (seen: Observation, verdict: Verdict, subject: ClusterFacts): void {
@@ -122,13 +122,14 @@ function createPace (now: () => number) {
 
 function reportOf ({ facts }: ClusterView, members: Members, seen: Observation | undefined, age: number): ClusterReport | undefined {
   if (!facts) return undefined
-  const answering = seen?.sentinels.filter(({ answer }) => answer !== undefined).length ?? 0
+  const answers = seen?.sentinels.flatMap(({ answer }) => answer ?? []) ?? []
+  const able = answers.filter(({ noQuorum }) => noQuorum === null).length
   return {
     namespace: facts.namespace,
     name: facts.name,
     viewAge: age / 1000,
     masters: seen?.redis.filter(({ process }) => process.kind === 'master').length ?? 0,
-    sentinels: { expected: facts.sentinelReplicas, answering },
+    sentinels: { expected: facts.sentinelReplicas, answering: answers.length, able },
     connections: members.connections(),
   }
 }
@@ -136,7 +137,7 @@ function reportOf ({ facts }: ClusterView, members: Members, seen: Observation |
 function reasonsOf (seen: Observation, { reason }: Extract<Verdict, { kind: 'waiting' }>): string {
   if (reason !== 'NoMaster') return reason
   const next = succession(seen)
-  return `${reason}, ${next.kind === 'waiting' && next.obstacle !== 'FailoverUnderWay' ? next.obstacle : seen.asked?.answer ?? 'FailoverUnderWay'}`
+  return `${reason}, ${next.kind === 'waiting' && next.obstacle !== 'LeftToSentinels' ? next.obstacle : seen.election?.outcome ?? 'LeftToSentinels'}`
 }
 
 /**

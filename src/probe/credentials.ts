@@ -4,10 +4,10 @@ import { dirname, resolve } from 'node:path'
 
 export interface Credentials {
   readonly server: string
-  readonly ca?: Buffer
   readonly cert?: Buffer
   readonly key?: Buffer
-  /** Read before every request: the kubelet rotates the file's content. */
+  /** Both are asked for before every request: the kubelet changes the files' content. */
+  readonly ca?: () => Promise<string>
   readonly token?: () => Promise<string>
   /** The namespace of the service account or of the context. */
   readonly namespace: string
@@ -15,7 +15,7 @@ export interface Credentials {
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 /** A bound token is renewed at 80 % of its life, which is 10 minutes at the least. */
-const TOKEN_MAX_AGE_MS = 60_000
+const MAX_AGE_MS = 60_000
 
 export async function loadCredentials (env: NodeJS.ProcessEnv): Promise<Credentials> {
   const path = env['KUBECONFIG']
@@ -28,21 +28,25 @@ async function inCluster (env: NodeJS.ProcessEnv): Promise<Credentials> {
   const authority = host.includes(':') ? `[${host}]` : host
   return {
     server: `https://${authority}:${env['KUBERNETES_SERVICE_PORT'] ?? '443'}`,
-    ca: await readFile(`${SERVICE_ACCOUNT}/ca.crt`),
+    ca: rereadEveryMinute(`${SERVICE_ACCOUNT}/ca.crt`),
     token: rereadEveryMinute(`${SERVICE_ACCOUNT}/token`),
     namespace: (await readFile(`${SERVICE_ACCOUNT}/namespace`, 'utf8')).trim(),
   }
 }
 
-function rereadEveryMinute (path: string): () => Promise<string> {
-  let token = ''
+/** A file that cannot be read for a moment, or is empty, leaves in force what was read before. */
+export function rereadEveryMinute (path: string, now = () => performance.now()): () => Promise<string> {
+  let content = ''
   let readAt = -Infinity
   return async () => {
-    if (performance.now() - readAt > TOKEN_MAX_AGE_MS) {
-      token = (await readFile(path, 'utf8')).trim()
-      readAt = performance.now()
+    if (now() - readAt <= MAX_AGE_MS) return content
+    try {
+      content = (await readFile(path, 'utf8')).trim() || content
+      readAt = now()
+    } catch (error) {
+      if (content === '') throw error
     }
-    return token
+    return content
   }
 }
 
@@ -64,7 +68,7 @@ async function fromKubeconfig (path: string): Promise<Credentials> {
   const token = user['token']
   return {
     server,
-    ...(ca && { ca }),
+    ...(ca && { ca: async () => ca.toString() }),
     ...(cert && { cert }),
     ...(key && { key }),
     ...(typeof token === 'string' && { token: async () => token }),

@@ -1,25 +1,25 @@
 /**
- * The one decision of the probe (design 5): what was seen -> what to do. Pure.
+ * The one decision of the probe: what was seen -> what to do. Pure.
  *
  *   judge    who is the master, and how do we know
  *     Majority    a pod says ROLE master and a majority of the configured sentinels names it
- *     Promotion   sentinels publish a promotion 0.9 s late: the only ROLE master, that followed the last master, while that
- *                 one is proven not writable
+ *     Promotion   the sentinels do not know it yet: the only ROLE master, that followed the last master, while that one is proven
+ *                 not writable
  *   decide   judge, then
- *     handover    the master's pod is being deleted, ...               CLIENT PAUSE, SENTINEL FAILOVER, see decide-handover.ts
+ *     handover    the master's pod is being deleted, ...               CLIENT PAUSE, an election, see decide-handover.ts
+ *     publishing  a promotion that the sentinels do not name            an election without a promotion
  *     scripts     a script blocks the master                                SCRIPT KILL
  *     demotions   a second master while the majority's one is alive        REPLICAOF + CLIENT KILL
- *     fulfilling  the master that a person wanted is there                  its annotation goes
- *     qualifying  a replica that is synchronized, and still has the priority of old data; or the one that is to take over by plan
- *                                                                           CONFIG SET replica-priority
+ *     telling     sentinels that are behind                                 the majority's hello
+ *     fulfilling  the master that a person wanted is there                  its annotation is removed
  *     repointing  replicas that follow somebody else                       REPLICAOF
  *     labelling   new label first when the old master cannot write, else old label first
- *     succession  nobody is master, for the last one is proven dead         SENTINEL FAILOVER, see decide-failover.ts
+ *     succession  nobody is master, for the last one is proven dead or found down     an election, see decide-succession.ts
  */
 import { MASTER_ROLE, REPLICA_ROLE, type Role } from '../metadata/labels.ts'
-import { type Failover, succession } from './decide-failover.ts'
-import { type Confirmation, handover, type HandoverStep, isPrepared, PUBLICATION_GRACE_MS } from './decide-handover.ts'
-import { answersOf, namedByMajority, type Observation, PREFERRED_PRIORITY, type RedisView, USUAL_PRIORITY } from './observation.ts'
+import { type Confirmation, handover, type HandoverStep } from './decide-handover.ts'
+import { type Election, isPerhapsDead, publication, succession, successor } from './decide-succession.ts'
+import { answersOf, namedByMajority, type Observation, type RedisView, type SentinelView, voters } from './observation.ts'
 
 export type Verdict =
   | { readonly kind: 'confirmed' } & Confirmation
@@ -34,18 +34,26 @@ export type Action =
   }
   | { readonly kind: 'demote', readonly pod: RedisView, readonly master: string, readonly reason: 'NotNamedByMajority' }
   | { readonly kind: 'follow', readonly pod: RedisView, readonly master: string, readonly reason: 'FollowsAnotherMaster' }
-  | { readonly kind: 'qualify', readonly pod: RedisView, readonly priority: number, readonly reason: 'Synchronized' | 'UpdatedAlready' | 'Wanted' }
   | { readonly kind: 'fulfil', readonly pod: RedisView, readonly reason: 'SwitchedOver' }
   | { readonly kind: 'unblock', readonly pod: RedisView, readonly master: string, readonly reason: 'BlockedByScript' }
-  | Failover
+  /** The master Service leads to the replica that is about to succeed; the label follows. */
+  | { readonly kind: 'lead', readonly pod: RedisView, readonly reason: 'MasterRefuses' }
+  | { readonly kind: 'tell', readonly sentinel: SentinelView, readonly as: SentinelView, readonly master: string, readonly epoch: number }
+  | Election
   | HandoverStep
+
+/** From a promotion until the last sentinel publishes it: 2.7 s at the most in the lab, without a stall of the machine. */
+const PUBLICATION_GRACE_MS = 3000
 
 export function decide (seen: Observation, verdict: Verdict = judge(seen)): readonly Action[] {
   const steps = handover(seen, verdict.kind === 'confirmed' ? verdict : undefined)
   // nobody is demoted, pointed elsewhere or labelled while a master changes by plan
   if (steps) return steps
-  if (verdict.kind === 'waiting') return [...scripts(seen), ...labellingWithoutMaster(seen), ...failovers(seen)]
-  return [demotions, repointing, qualifying, labelling, fulfilling].flatMap((part) => part(seen, verdict))
+  if (verdict.kind === 'waiting') return [...scripts(seen), ...labellingWithoutMaster(seen), ...successions(seen)]
+  // nobody is led to a master that the sentinels could still replace, as long as they can be told of it
+  const unpublished = verdict.by === 'Promotion' ? publication(seen, verdict.master) : undefined
+  if (unpublished) return [unpublished]
+  return [demotions, telling, repointing, labelling, fulfilling].flatMap((part) => part(seen, verdict))
 }
 
 export function judge (seen: Observation): Verdict {
@@ -66,7 +74,7 @@ export function judge (seen: Observation): Verdict {
  */
 function scripts (seen: Observation): Action[] {
   const named = namedByMajority(seen)
-  if (named === undefined || answersOf(seen).some(({ failingOver, objectivelyDown }) => failingOver || objectivelyDown)) return []
+  if (named === undefined || answersOf(seen).some(({ failingOver, subjectivelyDown }) => failingOver || subjectivelyDown)) return []
   return seen.redis
     .filter(({ process, address }) => process.kind === 'busy' && address === named)
     .map((pod) => ({ kind: 'unblock', pod, master: named, reason: 'BlockedByScript' }))
@@ -130,35 +138,16 @@ function repointing (seen: Observation, { by, address }: Confirmed): Action[] {
   })
 }
 
-/**
- * Sentinels prefer a lower replica-priority to more data. redis-ready.sh sets the usual one as well, some seconds later: too late when
- * the master dies in between, for then one with less data is promoted.
- */
-function qualifying (seen: Observation, verdict: Confirmed): Action[] {
-  const { master, address } = verdict
-  const isFollower = ({ process }: RedisView) => process.kind === 'slave' && process.master === address && process.link === 'connected'
-  return seen.redis.filter((pod) => pod === master || isFollower(pod)).flatMap((pod): Action[] => {
-    const preferred = isUpdatedBefore(pod, master) ? 'UpdatedAlready' : isWanted(pod, seen, verdict) ? 'Wanted' : undefined
-    if (preferred) return pod.priority === PREFERRED_PRIORITY ? [] : [{ kind: 'qualify', pod, priority: PREFERRED_PRIORITY, reason: preferred }]
-    return pod.priority === undefined || pod.priority === USUAL_PRIORITY ? [] : [{ kind: 'qualify', pod, priority: USUAL_PRIORITY, reason: 'Synchronized' }]
-  })
-}
-
-/**
- * A rolling update should not make a pod master that goes next. The handover begins two seconds after the deletion, with the replicas
- * level: the sentinel has read the priority by then, and it costs no data.
- */
-function isUpdatedBefore (pod: RedisView, master: RedisView): boolean {
-  return pod !== master && master.presence === 'Leaving' && pod.presence === 'Present' &&
-    pod.revision !== undefined && master.revision !== undefined && pod.revision !== master.revision
-}
-
-/**
- * Only just before a handover that can begin: were the master to die meanwhile, a preferred one would succeed it even with less data.
- * So not while an attempt that failed waits for the next one.
- */
-function isWanted (pod: RedisView, seen: Observation, verdict: Confirmed): boolean {
-  return pod.pod === seen.wanted && pod !== verdict.master && pod.presence === 'Present' && !seen.paused && isPrepared(seen, verdict)
+/** They pass it on among themselves every two seconds; a client that asks them should not wait for that. */
+function telling (seen: Observation, { by, address }: Confirmed): Action[] {
+  if (by !== 'Majority') return []
+  const informed = voters(seen).filter(({ answer, address: own }) => answer?.named === address && own !== undefined)
+  const epoch = Math.max(0, ...informed.map(({ answer }) => answer?.configEpoch ?? 0))
+  const [as] = informed
+  if (!as) return []
+  return voters(seen)
+    .filter(({ answer }) => answer && answer.named !== address && answer.configEpoch < epoch && !answer.failingOver)
+    .map((sentinel) => ({ kind: 'tell', sentinel, as, master: address, epoch }))
 }
 
 /** When the sentinels know it too, so that they do not change it again. */
@@ -180,9 +169,12 @@ function labelling (seen: Observation, { by, master }: Confirmed): Action[] {
   ]
 }
 
-function failovers (seen: Observation): Failover[] {
+function successions (seen: Observation): Action[] {
+  if (!seen.mayElect) return []
   const next = succession(seen)
-  return next.kind === 'failover' ? [next] : []
+  if (next.kind === 'elect') return [next]
+  const heir = next.obstacle === 'MasterNotProvenDead' && isPerhapsDead(seen) && successor(seen, seen.lastMaster?.address ?? '')
+  return heir && heir.process.kind === 'slave' && heir.process.link !== 'connected' ? [{ kind: 'lead', pod: heir, reason: 'MasterRefuses' }] : []
 }
 
 /** Nobody is confirmed: the label stays where it is, for there is nobody better; only a surplus one goes. */

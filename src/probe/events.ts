@@ -20,6 +20,8 @@ export type EventReason =
   | 'ScriptKilled'
   /** A person wants a master that is no redis pod of this cluster. */
   | 'SwitchoverImpossible'
+  /** A redis that is no pod of this cluster follows its master, and the sentinels may promote it. */
+  | 'StrangerReplica'
   /** A volume claim was made larger, as the spec asks. */
   | 'VolumeGrows'
   /** The API server does not let a volume claim grow: its class does not allow it, or it is not bound yet. */
@@ -43,25 +45,34 @@ export type PublishEvent = (subject: Subject, reason: EventReason, message: stri
 
 const COMPONENT = 'sentinel-probe'
 const WARNINGS: readonly EventReason[] = [
-  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'VolumeNotGrown', 'SecretUnusable', 'BindingNotWritten', 'NoMaster',
+  'ZombieDemoted', 'LastResortPromotion', 'ScriptKilled', 'SwitchoverImpossible', 'StrangerReplica', 'VolumeNotGrown', 'SecretUnusable', 'BindingNotWritten', 'NoMaster',
 ]
 /** The same thing said again within this time says nothing new. */
 const SILENCE_MS = 60_000
 const DEADLINE_MS = 5000
+/** More that wait for their turn tell nobody anything in time: the API server takes none, and memory is for other things. */
+const MAX_WAITING = 256
 
 export function createEventPublisher (api: ApiClient, log: Logger, identity: string): PublishEvent {
   const said = new Map<string, number>()
+  let waiting = 0
 
   return (subject, reason, message) => {
     const now = performance.now()
     const key = `${subject.uid} ${reason} ${message}`
     for (const [old, at] of said) if (now - at > SILENCE_MS) said.delete(old)
     if (said.has(key)) return
+    if (waiting >= MAX_WAITING) {
+      log.warn({ reason, message }, 'event not published, too many wait')
+      return
+    }
     said.set(key, now)
+    waiting += 1
     const body = eventOf(subject, reason, message, identity)
-    // Nothing waits for an Event: it must never delay a label.
-    api.request('POST', `/api/v1/namespaces/${subject.namespace}/events`, { body, deadlineMs: DEADLINE_MS })
+    // Nothing waits for an Event.
+    api.request('POST', `/api/v1/namespaces/${subject.namespace}/events`, { lane: 'event', body, deadlineMs: DEADLINE_MS })
       .catch((err: unknown) => log.warn({ err, reason }, 'event not published'))
+      .finally(() => { waiting -= 1 })
   }
 }
 

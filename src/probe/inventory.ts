@@ -152,7 +152,7 @@ function trimPod (object: PodObject): PodFacts | undefined {
     cluster,
     component,
     ordinal,
-    ip: object.status?.podIP,
+    ip: addressOf(object.status),
     node: object.spec?.nodeName,
     presence: deletionTimestamp === undefined ? 'Present' : 'Leaving',
     label: labels[ROLE_LABEL],
@@ -162,9 +162,18 @@ function trimPod (object: PodObject): PodFacts | undefined {
   }
 }
 
-function hasEnded ({ phase = '', containerStatuses = [] }: NonNullable<PodObject['status']> = {}): boolean {
-  if (phase === 'Failed' || phase === 'Succeeded') return true
-  return containerStatuses.some(({ name, state }) => name === REDIS_CONTAINER && state?.terminated !== undefined)
+/** An ended pod is never dialled: its address may be somebody else's by now. */
+function addressOf (status: PodObject['status']): string | undefined {
+  return isOver(status) ? undefined : status?.podIP
+}
+
+function isOver ({ phase }: NonNullable<PodObject['status']> = {}): boolean {
+  return phase === 'Failed' || phase === 'Succeeded'
+}
+
+function hasEnded (status: NonNullable<PodObject['status']> = {}): boolean {
+  const { containerStatuses = [] } = status
+  return isOver(status) || containerStatuses.some(({ name, state }) => name === REDIS_CONTAINER && state?.terminated !== undefined)
 }
 
 interface ServiceObject extends KubeObject {

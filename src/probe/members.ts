@@ -1,4 +1,6 @@
 /** The open links of one cluster, kept equal to its pods; and one look through them. */
+import { sentinelId } from '../metadata/names.ts'
+import type { ClusterFacts } from './cluster-facts.ts'
 import type { ClusterView, PodFacts } from './inventory.ts'
 import { judge } from './decide.ts'
 import type { Memory, Observation, Process, RedisView, SentinelView } from './observation.ts'
@@ -21,6 +23,9 @@ export interface Members {
 export interface MembersOptions {
   readonly now: () => number
   readonly secret: Secret
+  /** Under which this probe asks for votes. */
+  readonly ownId: string
+  readonly mayElect: boolean
   readonly onChange: () => void
 }
 
@@ -32,26 +37,30 @@ const SUSPECT_MS = 100
 
 type Link = Pick<RedisLink | SentinelLink, 'isOpen' | 'ask' | 'askedAt' | 'close'>
 
-export function createMembers ({ now, secret, onChange }: MembersOptions): Members {
+export function createMembers ({ now, secret, ownId, mayElect, onChange }: MembersOptions): Members {
   const redis = new Map<string, RedisLink>()
   const sentinels = new Map<string, SentinelLink>()
   /** Of the look under way: a promotion that is seen during it must not wait for somebody who is slow. */
   let whenChanged = () => {}
   const changed = () => { whenChanged(); onChange() }
+  let current: ClusterView | undefined
 
-  function follow ({ facts, pods }: ClusterView): void {
+  function follow (view: ClusterView): void {
+    const { facts, pods } = view
+    current = view
     secret.keep(facts)
     const common = { access: secret, now, onChange: changed }
     const wanted = (component: PodFacts['component']) => facts ? pods.filter((pod) => pod.component === component) : []
-    keep(redis, wanted('redis'), (host) => openRedisLink({ host, port: REDIS_PORT, ...common }))
+    keep(redis, wanted('redis'), (host, pod) => openRedisLink({ host, port: REDIS_PORT, expected: () => current?.addressOf(pod), ...common }))
     for (const pod of pods) if (pod.presence === 'Gone') redis.get(linkKey(pod))?.retire()
     const masterName = facts?.masterName ?? ''
-    keep(sentinels, wanted('sentinel'), (host) => openSentinelLink({ host, port: SENTINEL_PORT, masterName, ...common }))
+    keep(sentinels, wanted('sentinel'), (host, pod) =>
+      openSentinelLink({ host, port: SENTINEL_PORT, masterName, id: idOf(facts, pod), ownId, ...common }))
   }
 
   async function look (view: ClusterView, memory: Memory): Promise<Observation> {
     const startedAt = now()
-    const observe = () => observation(view, { redis, sentinels }, startedAt, memory)
+    const observe = () => ({ ...observation(view, { redis, sentinels }, startedAt, memory), ownId, mayElect })
     const looking = ask([...redis.values(), ...sentinels.values()], now, () => judge(observe()).kind === 'confirmed')
     whenChanged = looking.check
     await looking.done
@@ -88,14 +97,14 @@ function linkOf<L extends Link> (links: ReadonlyMap<string, L>, uid: string): L 
   return [...links].find(([key]) => key.startsWith(`${uid} `))?.[1]
 }
 
-function keep<L extends Link> (links: Map<string, L>, pods: readonly PodFacts[], open: (host: string) => L): void {
-  const wanted = new Map(pods.flatMap((pod) => pod.ip === undefined ? [] : [[linkKey(pod), pod.ip]]))
+function keep<L extends Link> (links: Map<string, L>, pods: readonly PodFacts[], open: (host: string, pod: PodFacts) => L): void {
+  const wanted = new Map(pods.flatMap((pod) => pod.ip === undefined ? [] : [[linkKey(pod), { ip: pod.ip, pod }]]))
   for (const [key, link] of links) {
     if (wanted.has(key)) continue
     link.close()
     links.delete(key)
   }
-  for (const [key, ip] of wanted) if (!links.has(key)) links.set(key, open(ip))
+  for (const [key, { ip, pod }] of wanted) if (!links.has(key)) links.set(key, open(ip, pod))
 }
 
 /** `done` resolves when all have answered, at the deadline, or a grace after `isEnough`; `check` asks for that once more. */
@@ -132,7 +141,7 @@ function ask (links: readonly Link[], now: () => number, isEnough: () => boolean
   return { done, check }
 }
 
-/** Nothing is a majority, or late, of what is not known. */
+/** Without a spec: no count is a majority, and no time is over. */
 const NO_SPEC = { sentinelReplicas: Infinity, redisReplicas: Infinity, downAfterMilliseconds: Infinity, failoverTimeout: Infinity }
 
 interface Links {
@@ -140,7 +149,7 @@ interface Links {
   readonly sentinels: ReadonlyMap<string, SentinelLink>
 }
 
-function observation (view: ClusterView, links: Links, startedAt: number, memory: Memory): Observation {
+function observation (view: ClusterView, links: Links, startedAt: number, memory: Memory): Omit<Observation, 'ownId' | 'mayElect'> {
   const of = (component: PodFacts['component']) => view.pods.filter((pod) => pod.component === component)
   const { sentinelReplicas, redisReplicas, downAfterMilliseconds, failoverTimeout } = view.facts ?? NO_SPEC
   return {
@@ -152,7 +161,7 @@ function observation (view: ClusterView, links: Links, startedAt: number, memory
     failoverTimeout,
     wanted: view.facts?.wanted,
     redis: of('redis').map((pod) => redisView(pod, view.addressOf(pod), links.redis.get(linkKey(pod)), startedAt)),
-    sentinels: of('sentinel').map((pod) => sentinelView(pod, links.sentinels.get(linkKey(pod)), startedAt)),
+    sentinels: of('sentinel').map((pod) => sentinelView(pod, view, links.sentinels.get(linkKey(pod)), startedAt)),
   }
 }
 
@@ -161,15 +170,14 @@ function redisView (pod: PodFacts, address: string | undefined, link: RedisLink 
   return {
     pod: pod.name,
     uid: pod.uid,
-    address,
+    address: link?.announced() ?? address,
     presence: pod.presence,
     label: pod.label,
     process: processOf(pod, link, startedAt),
     masterSince: state?.masterSince,
     followed: state?.followed,
-    priority: state?.priority,
-    prioritySince: state?.prioritySince,
-    runId: state?.runId,
+    silentSince: state?.silentSince,
+    isRefusing: state?.refusedSince !== undefined,
     revision: pod.revision,
   }
 }
@@ -183,7 +191,12 @@ function processOf (pod: PodFacts, link: RedisLink | undefined, startedAt: numbe
   return pod.ended && !link?.isOpen() ? { kind: 'dead', cause: 'ContainerTerminated' } : UNKNOWN
 }
 
-function sentinelView ({ name, uid, ordinal }: PodFacts, link: SentinelLink | undefined, startedAt: number): SentinelView {
+function sentinelView (pod: PodFacts, view: ClusterView, link: SentinelLink | undefined, startedAt: number): SentinelView {
+  const { name, uid, ordinal } = pod
   const answer = link && link.answeredFrom() >= startedAt ? link.answer() : undefined
-  return { pod: name, uid, ordinal, answer, isConnected: link?.isOpen() ?? false }
+  return { pod: name, uid, ordinal, id: idOf(view.facts, pod), address: view.addressOf(pod), answer }
+}
+
+function idOf (facts: ClusterFacts | undefined, { namespace, ordinal }: PodFacts): string {
+  return sentinelId(namespace, facts?.name ?? '', ordinal)
 }

@@ -1,24 +1,30 @@
 /** What the next look has to know of this one. Pure. */
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import type { Verdict } from './decide.ts'
-import { deadMaster } from './decide-failover.ts'
 import { pausedMaster, retryAt } from './decide-handover.ts'
-import type { LastMaster, Memory, Observation, PausedMaster } from './observation.ts'
+import { deadMaster, rivalOf } from './decide-succession.ts'
+import type { HeldElection, LastMaster, Memory, Observation, PausedMaster } from './observation.ts'
 
 export const NOTHING: Memory = {
-  lastMaster: undefined, vacantSince: undefined, asked: undefined, leavingSince: undefined, paused: undefined,
+  lastMaster: undefined, vacantSince: undefined, election: undefined, rival: undefined, leavingSince: undefined, paused: undefined,
 }
 
 export function whatToRemember (seen: Observation, verdict: Verdict): Memory {
   const lastMaster = masterToRemember(seen, verdict) ?? seen.lastMaster
-  const isSucceeded = verdict.kind === 'confirmed' && verdict.by === 'Majority' && verdict.address !== seen.asked?.address
   return {
     lastMaster,
     vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
-    asked: isSucceeded ? undefined : seen.asked,
+    election: electionToRemember(seen, verdict),
+    rival: rivalOf(seen),
     leavingSince: isLeaving(seen, lastMaster) ? seen.leavingSince ?? seen.startedAt : undefined,
     paused: stillPaused(seen),
   }
+}
+
+/** What failed counts until a majority names another master. The epoch is not forgotten: it was used. */
+function electionToRemember ({ election }: Observation, verdict: Verdict): HeldElection | undefined {
+  const isOver = verdict.kind === 'confirmed' && verdict.by === 'Majority' && verdict.address !== election?.predecessor
+  return election && isOver ? { ...election, outcome: 'Accepted', failures: 0 } : election
 }
 
 /** Until the handover that it was for may be tried again. */

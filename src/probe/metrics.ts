@@ -8,7 +8,7 @@ export interface ClusterReport {
   readonly viewAge: number
   /** Redis pods that said at the last look that they are master. */
   readonly masters: number
-  readonly sentinels: { readonly expected: number, readonly answering: number }
+  readonly sentinels: { readonly expected: number, readonly answering: number, readonly able: number }
   readonly connections: { readonly redis: readonly boolean[], readonly sentinel: readonly boolean[] }
 }
 
@@ -46,13 +46,13 @@ export function createMetrics ({ reports, isActive }: MetricsOptions) {
     }),
     commands: new Counter({
       name: 'sentinel_probe_commands_total',
-      help: 'Commands that changed a redis, by command (demote, follow, qualify, unblock, pause, yield, resume) and result (ok, error).',
+      help: 'Commands that changed a redis, by command (demote, follow, unblock, pause, resume) and result (ok, error).',
       labelNames: ['command', 'result'] as const,
       registers,
     }),
     failovers: new Counter({
       name: 'sentinel_probe_failovers_total',
-      help: 'Failovers asked for, by cause (ProvenDead, LastResort, PodLeaves, NotPublished, Switchover) and answer (Accepted, InProgress, NoGoodReplica, Lost).',
+      help: 'Elections held, by cause (ProvenDead, FoundDown, LastResort, PodLeaves, NotPublished, Switchover) and answer (Accepted, NotElected, NotPromoted, NotDemoted, NotPublished, Overtaken).',
       labelNames: ['namespace', 'name', 'cause', 'answer'] as const,
       registers,
     }),
@@ -88,14 +88,15 @@ function gauges (registers: Registry[], reports: () => readonly ClusterReport[],
   perCluster('sentinel_probe_masters', 'Redis pods that said at the last look that they are master, per RedisSentinel.', ({ masters }) => masters)
   const sentinels = new Gauge({
     name: 'sentinel_probe_sentinels',
-    help: 'Sentinels per RedisSentinel, by state: expected by its spec, answering at the last look.',
+    help: 'Sentinels per RedisSentinel, by state: expected by its spec, answering at the last look, and able to reach a quorum by their own word.',
     labelNames: ['namespace', 'name', 'state'] as const,
     registers,
     collect: () => {
       sentinels.reset()
-      for (const { namespace, name, sentinels: { expected, answering } } of reports()) {
+      for (const { namespace, name, sentinels: { expected, answering, able } } of reports()) {
         sentinels.set({ namespace, name, state: 'expected' }, expected)
         sentinels.set({ namespace, name, state: 'answering' }, answering)
+        sentinels.set({ namespace, name, state: 'able' }, able)
       }
     },
   })

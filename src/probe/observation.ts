@@ -7,18 +7,13 @@
 export type Process =
   | { readonly kind: 'master', readonly offset: number, readonly replicas: readonly ReplicaLink[] }
   /** The offset is what it has of the stream; final while the link is down. */
-  | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number, readonly priority?: number | undefined }
+  | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number }
   /** Proven: nothing listens on the pod's own IP, the kubelet reports the container ended, or the pod has no IP yet. */
   | { readonly kind: 'dead', readonly cause: 'ConnectionRefused' | 'ContainerTerminated' | 'NotStarted' }
   /** A script runs for longer than busy-reply-threshold: it answers nothing else, and writes when the script ends. */
   | { readonly kind: 'busy' }
-  /** No answer in time. Proves nothing: it may be writable (design 5.4). */
+  /** No answer in time, or from a process that has not proven to be this pod's. Proves nothing: it may be writable. */
   | { readonly kind: 'unknown' }
-
-/** The replica-priority of all that are synchronized. redis-start.sh sets another one, which tells how old the data is. */
-export const USUAL_PRIORITY = 100
-/** Of the replica that is to take over by plan; redis-ready.sh leaves it alone. */
-export const PREFERRED_PRIORITY = 50
 
 export interface ReplicaLink {
   readonly address: string
@@ -34,7 +29,7 @@ export type Presence = 'Present' | 'Leaving' | 'Gone'
 export interface RedisView {
   readonly pod: string
   readonly uid: string
-  /** Undefined while the pod's Service was not seen yet. */
+  /** As the process itself announces it, or as its Service has it; undefined while neither is known. */
   readonly address: string | undefined
   readonly presence: Presence
   /** The value of its role label. */
@@ -44,12 +39,10 @@ export interface RedisView {
   readonly masterSince: number | undefined
   /** The master whose stream this process was last seen connected to; forgotten when the process dies. */
   readonly followed: string | undefined
-  /** Its replica-priority, when it was seen; sentinels look at it before they look at the offset. */
-  readonly priority: number | undefined
-  /** When the probe saw or set that; sentinels know it a second later. */
-  readonly prioritySince: number | undefined
-  /** Of the process; undefined until it is known. Of two equal replicas sentinels take the one with the lower one. */
-  readonly runId: string | undefined
+  /** Since when it has not answered; undefined while it does, or is dead. */
+  readonly silentSince: number | undefined
+  /** Its last connection was refused, once: perhaps a death, and the proof follows. */
+  readonly isRefusing: boolean
   /** Of its StatefulSet, as the pod was made from it: another one than the master's is the newer one when the master is being replaced. */
   readonly revision: string | undefined
 }
@@ -60,18 +53,32 @@ export interface SentinelAnswer {
   /** The ip of SENTINEL MASTER: until +switch-master still the old one. */
   readonly monitored: string
   readonly failingOver: boolean
-  /** A quorum found the master down: the sentinels are about to fail over by themselves. */
-  readonly objectivelyDown: boolean
+  /** This sentinel finds the master down. */
+  readonly subjectivelyDown: boolean
   readonly configEpoch: number
+  /** Whom it voted for last, since its last switch of the master: the leader of an election that nobody has published. */
+  readonly vote: Vote | undefined
+  /** The words of SENTINEL CKQUORUM when it cannot reach a quorum, null when it can; undefined when it has not told. */
+  readonly noQuorum?: string | null | undefined
+}
+
+export interface Vote {
+  /** A sentinel's id, or a probe's. */
+  readonly leader: string
+  readonly epoch: number
 }
 
 export interface SentinelView {
   readonly pod: string
   readonly uid: string
   readonly ordinal: number
+  /** Forty hexadecimal digits. */
+  readonly id: string
+  /** The announced one. */
+  readonly address: string | undefined
   readonly answer: SentinelAnswer | undefined
-  /** The connection stands: without an answer in this look it may still answer the next question. */
-  readonly isConnected: boolean
+  /** The pod's annotation: what was noted of its quorum. */
+  readonly note?: string | undefined
 }
 
 export interface Observation extends Memory {
@@ -85,6 +92,10 @@ export interface Observation extends Memory {
   readonly failoverTimeout: number
   /** The redis pod that a person wants as master. */
   readonly wanted: string | undefined
+  /** The id under which this probe asks for votes. */
+  readonly ownId: string
+  /** May this probe promote, and not only follow? */
+  readonly mayElect: boolean
   readonly redis: readonly RedisView[]
   readonly sentinels: readonly SentinelView[]
 }
@@ -95,19 +106,18 @@ export interface Memory {
   readonly lastMaster: LastMaster | undefined
   /** Since when every look found the last master proven dead, and nobody in its place. */
   readonly vacantSince: number | undefined
-  /** The last forced failover that this probe asked for. */
-  readonly asked: AskedFailover | undefined
+  /** The last election that this probe held. */
+  readonly election: HeldElection | undefined
+  /** The unpublished vote for a sentinel that is out of sight, and since when it was seen. */
+  readonly rival: (Vote & { readonly since: number }) | undefined
   /** Since when every look found the last master's pod leaving. */
   readonly leavingSince: number | undefined
   /** The master whose writes this probe has paused to hand it over. */
   readonly paused: PausedMaster | undefined
 }
 
-/**
- * PodLeaves: the master's pod is being deleted. Switchover: a person wants another master. NotPublished: a promotion that no sentinel
- * knows any more, for the one that made it is gone.
- */
-export type HandoverReason = 'PodLeaves' | 'Switchover' | 'NotPublished'
+/** PodLeaves: the master's pod is being deleted. Switchover: a person wants another master. */
+export type HandoverReason = 'PodLeaves' | 'Switchover'
 
 export interface PausedMaster {
   readonly uid: string
@@ -123,17 +133,22 @@ export interface LastMaster {
   readonly address: string
 }
 
-export interface AskedFailover {
-  /** The master that was to be replaced, as the sentinel names it. */
-  readonly address: string
-  /** The uid of the sentinel's pod. */
-  readonly sentinel: string
+export interface HeldElection {
+  readonly epoch: number
+  /** The master that was to be succeeded. */
+  readonly predecessor: string
   readonly at: number
-  readonly answer: FailoverAnswer
+  readonly outcome: ElectionOutcome
+  /** Elections in a row that failed, this one included. */
+  readonly failures: number
 }
 
-/** What SENTINEL FAILOVER answered. Lost: no answer, or one that nobody knows; it may have been accepted. */
-export type FailoverAnswer = 'Accepted' | 'InProgress' | 'NoGoodReplica' | 'Lost'
+/**
+ * Accepted: a majority names the successor. NotElected: no majority of votes, or a sentinel fails over by itself. NotPromoted: the
+ * successor did not answer, or too late. NotDemoted: the living predecessor did not follow. NotPublished: the successor is master and
+ * too few sentinels took the hello. Overtaken: this probe may act no more.
+ */
+export type ElectionOutcome = 'Accepted' | 'NotElected' | 'NotPromoted' | 'NotDemoted' | 'NotPublished' | 'Overtaken'
 
 /** A sentinel beyond the configured number is being scaled away and has no vote. */
 export function voters ({ sentinels, sentinelReplicas }: Observation): readonly SentinelView[] {
@@ -148,5 +163,15 @@ export function answersOf (seen: Observation): readonly SentinelAnswer[] {
 export function namedByMajority (seen: Observation): string | undefined {
   const votes = new Map<string, number>()
   for (const { named } of answersOf(seen)) votes.set(named, (votes.get(named) ?? 0) + 1)
-  return [...votes].find(([, count]) => count * 2 > seen.sentinelReplicas)?.[0]
+  return [...votes].find(([, count]) => isMajority(count, seen))?.[0]
+}
+
+export function isMajority (count: number, { sentinelReplicas }: Pick<Observation, 'sentinelReplicas'>): boolean {
+  return count * 2 > sentinelReplicas
+}
+
+/** A majority of the configured sentinels finds that master down. */
+export function isFoundDown (seen: Observation, address: string): boolean {
+  const down = answersOf(seen).filter(({ monitored, subjectivelyDown }) => subjectivelyDown && monitored === address)
+  return isMajority(down.length, seen)
 }

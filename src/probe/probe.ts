@@ -1,4 +1,5 @@
 /** The probe put together: inventory -> one loop per cluster -> patches, as long as the Lease is ours. */
+import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { ApiClient } from './api-client.ts'
 import { startBindings } from './bindings.ts'
@@ -33,6 +34,8 @@ export interface Probe {
 
 export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, lease: leaseOptions }: ProbeOptions): Probe {
   const now = () => performance.now()
+  // votes are for this process: another probe never takes them for its own
+  const ownId = randomBytes(20).toString('hex')
   const loops = new Map<string, ClusterLoop>()
   const wakeAll = () => { for (const loop of [...loops.values(), growth, bindings]) loop.wake() }
 
@@ -43,7 +46,6 @@ export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, leas
   })
   const inventory = startInventory({ api, log, namespace: watchNamespace, onChange })
   const shared = {
-    fastPath,
     api,
     log,
     metrics,
@@ -74,7 +76,7 @@ export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, leas
 
   function startLoop (key: string): ClusterLoop {
     const onChange = () => loop.wake()
-    const members = createMembers({ now, secret: createSecret({ ...shared, onChange }), onChange })
+    const members = createMembers({ now, secret: createSecret({ ...shared, onChange }), ownId, mayElect: fastPath, onChange })
     const loop: ClusterLoop = startClusterLoop({ ...shared, view: () => inventory.view(key), members })
     loop.wake()
     return loop

@@ -5,9 +5,8 @@ export interface ProcessState {
   readonly process: Process
   readonly masterSince: number | undefined
   readonly followed: string | undefined
-  readonly priority: number | undefined
-  readonly prioritySince: number | undefined
-  readonly runId: string | undefined
+  /** Since when it has not answered; undefined while it does, or is dead. */
+  readonly silentSince: number | undefined
   /** When the present, unbroken series of refused connections began. */
   readonly refusedSince: number | undefined
 }
@@ -17,9 +16,7 @@ export const UNSEEN: ProcessState = {
   process: UNKNOWN,
   masterSince: undefined,
   followed: undefined,
-  priority: undefined,
-  prioritySince: undefined,
-  runId: undefined,
+  silentSince: undefined,
   refusedSince: undefined,
 }
 
@@ -31,25 +28,23 @@ export function answered (state: ProcessState, role: Process, now: number): Proc
     process: role,
     masterSince: role.kind === 'master' ? state.masterSince ?? now : undefined,
     followed: role.kind === 'slave' && role.link === 'connected' ? role.master : state.followed,
-    priority: role.kind === 'slave' ? role.priority ?? state.priority : state.priority,
-    prioritySince: state.prioritySince,
-    runId: state.runId,
+    silentSince: undefined,
     refusedSince: undefined,
   }
 }
 
 /** No answer, or the connection closed: what the process is now is unknown, what it was is not forgotten. */
-export function lost (state: ProcessState): ProcessState {
-  return { ...state, process: UNKNOWN, runId: undefined, refusedSince: undefined }
+export function lost (state: ProcessState, now: number): ProcessState {
+  return { ...state, process: UNKNOWN, silentSince: state.silentSince ?? now, refusedSince: undefined }
 }
 
 /** What it was is not forgotten: it goes on as that when the script ends. */
 export function blocked (state: ProcessState): ProcessState {
-  return { ...state, process: { kind: 'busy' }, refusedSince: undefined }
+  return { ...state, process: { kind: 'busy' }, silentSince: undefined, refusedSince: undefined }
 }
 
 export function refused (state: ProcessState, now: number): ProcessState {
   const refusedSince = state.refusedSince ?? now
-  if (now - refusedSince < PROOF_OF_DEATH_MS) return { ...state, process: UNKNOWN, runId: undefined, refusedSince }
+  if (now - refusedSince < PROOF_OF_DEATH_MS) return { ...lost(state, now), refusedSince }
   return { ...UNSEEN, process: { kind: 'dead', cause: 'ConnectionRefused' }, refusedSince }
 }

@@ -1,12 +1,20 @@
-/** The probe's line to one redis process: ask ROLE, remember what it was, demote it or point it at a master. */
+/**
+ * The probe's line to one redis process: ask ROLE, remember what it was, promote it, demote it or point it at a master. Nothing is believed
+ * from a process and nothing is sent to it before it has proven on this connection that it is the pod's own: the address that it announces
+ * must be that of the pod's Service. A pod's IP may have been given to somebody else's redis meanwhile.
+ */
 import { type Connection, type Endpoint, openConnection } from './connection.ts'
 import type { Process } from './observation.ts'
 import { answered, blocked, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
-import { parsePriority, parseReplicaInfo, parseRole, parseRunId } from './replies.ts'
+import { parseOffset, parseRole, parseSetting } from './replies.ts'
 
 export interface RedisLink {
   readonly state: () => ProcessState
   readonly isOpen: () => boolean
+  /** The address that the process announces; undefined before it has proven who it is. */
+  readonly announced: () => string | undefined
+  /** The address that a process announces which is not this pod's. */
+  readonly stranger: () => string | undefined
   /** When the question was sent that `state` answers. */
   readonly answeredFrom: () => number
   /** When the question was sent that still waits for its answer. */
@@ -14,15 +22,18 @@ export interface RedisLink {
   /** Asks ROLE; settles when the answer is in `state` or there is none. Never rejects. */
   readonly ask: () => Promise<void>
   readonly follow: (master: string) => Promise<void>
-  /** Follows the master and ends a pause, so that what waited is refused and no client goes on here. */
-  readonly demote: (master: string) => Promise<void>
+  /** Makes it a master, and closes its clients' connections: they were readers. */
+  readonly promote: () => Promise<void>
+  /**
+   * Follows the master and ends a pause, so that what waited is refused and no client goes on here. Resolves to its last offset as
+   * a master.
+   */
+  readonly demote: (master: string) => Promise<number | undefined>
   /** Ends the script or function that blocks it; rejects when that has written already. */
   readonly unblock: () => Promise<void>
   /** Writes wait for this long, reads go on. A longer pause that is in force stays. */
   readonly pause: (ms: number) => Promise<void>
   readonly resume: () => Promise<void>
-  /** Sets the replica-priority. */
-  readonly qualify: (priority: number) => Promise<void>
   /** The pod is gone: its connection is good as long as it stands, but its address may be another pod's at the next one. */
   readonly retire: () => void
   readonly close: () => void
@@ -34,23 +45,30 @@ export interface LinkOptions extends Endpoint {
   readonly onChange: () => void
 }
 
-export const REDIS_PORT = 6379
+export interface RedisLinkOptions extends LinkOptions {
+  /** The address of the pod's Service, as the API server has it now. */
+  readonly expected: () => string | undefined
+}
 
-export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): RedisLink {
+export const REDIS_PORT = 6379
+const UNPROVEN = 'not connected, or not proven to be this pod'
+
+export function openRedisLink ({ now, onChange, expected, ...endpoint }: RedisLinkOptions): RedisLink {
   let state = UNSEEN
   let answeredFrom = -Infinity
   let pending: { at: number, done: Promise<void> } | undefined
   let retired = false
+  const proof = createProof(expected)
 
   // RESP2: ROLE has the same shape in both, and HELLO would be one more round trip before it at the moment of a promotion.
   const connection = openConnection(endpoint, 2, {
     onOpen: () => {
+      proof.expires()
       if (retired) connection.close()
-      // after the role, which is urgent
-      else ask().then(() => readIdentity(connection, now)).then((identity) => { state = { ...state, ...identity } }).catch(() => {})
+      else ask().catch(() => {})
     },
-    onClose: () => change(lost(state)),
-    onRefused: () => change(refused(state, now())),
+    onClose: () => { proof.expires(); change(lost(state, now())) },
+    onRefused: () => { proof.expires(); change(refused(state, now())) },
   })
 
   function ask (): Promise<void> {
@@ -62,19 +80,15 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
   }
 
   async function askRole (at: number): Promise<void> {
-    const role = await readRole(connection).catch((error: unknown) => isBusy(error) ? 'busy' : undefined)
+    const [role] = await Promise.all([
+      readRole(connection).catch((error: unknown) => isBusy(error) ? 'busy' : undefined),
+      proof.isDue() && readAnnounced(connection).then(proof.given, () => {}),
+    ])
     // Before the change: the look that it wakes asks anew.
     pending = undefined
-    if (role) {
-      answeredFrom = at
-      connection.answered()
-    }
-    change(next(role))
-  }
-
-  function next (role: Process | 'busy' | undefined): ProcessState {
-    if (role === 'busy') return blocked(state)
-    return role ? answered(state, role, now()) : lost(state)
+    if (role) connection.answered()
+    if (role && proof.holds()) answeredFrom = at
+    change(next(state, proof.holds() ? role : undefined, now()))
   }
 
   function change (after: ProcessState): void {
@@ -86,53 +100,80 @@ export function openRedisLink ({ now, onChange, ...endpoint }: LinkOptions): Red
   return {
     state: () => state,
     isOpen: connection.isOpen,
+    announced: proof.announced,
+    stranger: proof.stranger,
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
-    ...commandsOf(connection, (priority) => { state = { ...state, priority, prioritySince: now() } }),
+    ...commandsOf((command) => proof.holds() ? connection.call(command) : Promise.reject(new Error(UNPROVEN))),
     retire: () => { retired = true },
     close: connection.close,
   }
 }
 
-type Commands = Pick<RedisLink, 'follow' | 'demote' | 'qualify' | 'unblock' | 'pause' | 'resume'>
+function next (state: ProcessState, role: Process | 'busy' | undefined, now: number): ProcessState {
+  if (role === 'busy') return blocked(state)
+  return role ? answered(state, role, now) : lost(state, now)
+}
 
-function commandsOf ({ call }: Connection, onQualified: (priority: number) => void): Commands {
+/** Of one connection. It goes on holding when the Service gets another address: the process follows within a moment. */
+function createProof (expected: () => string | undefined) {
+  let announced: string | undefined
+  let isProven = false
+
   return {
-    qualify: async (priority) => {
-      await call((client) => client.config('SET', 'replica-priority', priority))
-      onQualified(priority)
+    isDue: () => !isProven || announced !== expected(),
+    holds: () => isProven,
+    announced: () => isProven ? announced : undefined,
+    stranger: () => isProven || announced === undefined || expected() === undefined ? undefined : announced,
+    given: (address: string | undefined) => {
+      announced = address
+      isProven ||= address !== undefined && address === expected()
     },
+    expires: () => { isProven = false; announced = undefined },
+  }
+}
+
+async function readAnnounced ({ call }: Connection): Promise<string | undefined> {
+  return parseSetting(await call((client) => client.config('GET', 'replica-announce-ip')))
+}
+
+type Commands = Pick<RedisLink, 'follow' | 'promote' | 'demote' | 'unblock' | 'pause' | 'resume'>
+
+function commandsOf (call: Connection['call']): Commands {
+  return {
     follow: async (master) => { await call((client) => client.replicaof(master, REDIS_PORT)) },
-    demote: async (master) => { await call((client) => demote(client, master)) },
+    promote: async () => { await call(promote) },
+    demote: (master) => call((client) => demote(client, master)),
     unblock: async () => { await call(endScript) },
     pause: async (ms) => { await call((client) => client.call('CLIENT', 'PAUSE', ms, 'WRITE')) },
     resume: async () => { await call((client) => client.call('CLIENT', 'UNPAUSE')) },
   }
 }
 
-type Identity = Pick<ProcessState, 'runId' | 'priority' | 'prioritySince'>
-
-async function readIdentity ({ call }: Connection, now: () => number): Promise<Identity> {
-  const [info, settings] = await Promise.all([
-    call((client) => client.info('server')),
-    call((client) => client.config('GET', 'replica-priority')),
-  ])
-  return { runId: parseRunId(info), priority: parsePriority(settings), prioritySince: now() }
+async function readRole ({ call }: Connection): Promise<Process | undefined> {
+  const role = parseRole(await call((client) => client.role() as Promise<unknown>))
+  if (role?.kind !== 'slave' || role.link === 'connected') return role
+  return { ...role, offset: parseOffset(await call((client) => client.info('replication'))) }
 }
 
-async function readRole (connection: Connection): Promise<Process | undefined> {
-  const role = parseRole(await connection.call((client) => client.role() as Promise<unknown>))
-  if (role?.kind !== 'slave' || role.link === 'connected') return role
-  return { ...role, ...parseReplicaInfo(await connection.call((client) => client.info('replication'))) }
+async function promote (client: Connection['client']): Promise<void> {
+  await transaction(client.multi().call('REPLICAOF', 'NO', 'ONE').call('CLIENT', 'KILL', 'TYPE', 'normal'))
 }
 
 /** REPLICAOF alone leaves the clients connected to a master that is none any more (sentinel does the same in its own MULTI). */
-async function demote (client: Connection['client'], master: string): Promise<void> {
-  const transaction = client.multi().replicaof(master, REDIS_PORT).call('CLIENT', 'UNPAUSE').call('CLIENT', 'KILL', 'TYPE', 'normal')
-  const replies = await transaction.exec()
+async function demote (client: Connection['client'], master: string): Promise<number | undefined> {
+  const [role] = await transaction(
+    client.multi().role().replicaof(master, REDIS_PORT).call('CLIENT', 'UNPAUSE').call('CLIENT', 'KILL', 'TYPE', 'normal'))
+  const before = parseRole(role)
+  return before?.kind === 'master' ? before.offset : undefined
+}
+
+async function transaction (commands: ReturnType<Connection['client']['multi']>): Promise<unknown[]> {
+  const replies = await commands.exec()
   const failed = replies?.find(([error]) => error)?.[0]
   if (!replies || failed) throw failed ?? new Error('transaction discarded')
+  return replies.map(([, reply]) => reply)
 }
 
 function isBusy (error: unknown): boolean {
@@ -149,6 +190,6 @@ async function endScript (client: Connection['client']): Promise<void> {
 }
 
 function differs (a: ProcessState, b: ProcessState): boolean {
-  if (a.process.kind !== b.process.kind) return true
+  if (a.process.kind !== b.process.kind || (a.refusedSince === undefined) !== (b.refusedSince === undefined)) return true
   return a.process.kind === 'slave' && b.process.kind === 'slave' && a.process.master !== b.process.master
 }

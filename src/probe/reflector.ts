@@ -1,7 +1,7 @@
 /** List and watch: a store that follows one kind of object, in the trimmed form that the caller keeps of it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type ApiClient, hasStatus } from './api-client.ts'
+import { type ApiClient, hasStatus, retryAfterOf } from './api-client.ts'
 
 export interface KubeObject {
   readonly metadata: {
@@ -40,6 +40,8 @@ const PAGE = 500
 const WATCH_SECONDS = 60
 const LIST_DEADLINE_MS = 15_000
 const BACKOFF_MS = { first: 100, last: 2000 }
+/** A server that asks for more is asked sooner all the same: what is not seen meanwhile is decided on. */
+const MAX_RETRY_MS = 10_000
 
 function keyOf ({ metadata: { namespace = '', name } }: KubeObject): string {
   return `${namespace}/${name}`
@@ -52,6 +54,7 @@ export function startReflector<Facts extends Stored> (options: ReflectorOptions<
   let synced = false
   /** Where to resume; undefined: list again. */
   let version: string | undefined
+  const silence = createSilence()
 
   async function list (): Promise<void> {
     const seen = new Set<string>()
@@ -59,10 +62,10 @@ export function startReflector<Facts extends Stored> (options: ReflectorOptions<
     let listed: string
     do {
       const page = query({ labelSelector, limit: `${PAGE}`, continue: next })
-      const { items, metadata } = await api.request<List>('GET', `${path}?${page}`, { deadlineMs: LIST_DEADLINE_MS })
+      const { items, metadata } = await api.request<List>('GET', `${path}?${page}`, { lane: 'list', deadlineMs: LIST_DEADLINE_MS })
       for (const object of items) {
         seen.add(keyOf(object))
-        store.put(object)
+        store.replace(object)
       }
       next = metadata.continue
       listed = metadata.resourceVersion
@@ -76,6 +79,7 @@ export function startReflector<Facts extends Stored> (options: ReflectorOptions<
     const { type, object } = JSON.parse(line) as WatchEvent
     if (type === 'ERROR') throw Object.assign(new Error('watch ended by the server'), { status: object.code ?? 0 })
     version = object.metadata.resourceVersion ?? version
+    silence.broken()
     if (type === 'DELETED') store.remove(keyOf(object))
     else if (type !== 'BOOKMARK') store.put(object)
   }
@@ -86,33 +90,58 @@ export function startReflector<Facts extends Stored> (options: ReflectorOptions<
       labelSelector, watch: '1', resourceVersion: version, allowWatchBookmarks: 'true', timeoutSeconds: `${WATCH_SECONDS}`,
     })
     await api.stream(`${path}?${watched}`, onLine, { deadlineMs: (WATCH_SECONDS + 5) * 1000, signal: abort.signal })
+    if (silence.lasts()) version = undefined
   }
 
   followForEver(follow, abort.signal, (err) => {
-    if (hasStatus(err, 410)) version = undefined
-    else log.warn({ err, path }, 'watch failed')
+    if (!hasStatus(err, 410)) log.warn({ err, path }, 'watch failed')
+    // a list would be one more load on a server that has too much
+    if (hasStatus(err, 410) || (!hasStatus(err, 429) && silence.lasts())) version = undefined
   }).catch((err: unknown) => log.error({ err, path }, 'watch stopped'))
   return { isSynced: () => synced, put: store.put, get: store.get, stop: () => abort.abort() }
+}
+
+/**
+ * Watches in a row that brought nothing, not even a bookmark, however they ended. An API server whose etcd was restored from a backup takes
+ * a watch from a version that is still to come, and is silent until then. So all is listed anew after the second, fourth, eighth of them.
+ */
+function createSilence () {
+  let silent = 0
+  let heard = false
+  return {
+    broken: () => { heard = true },
+    /** Asked when a watch has ended: is it time for a list? */
+    lasts: () => {
+      silent = heard ? 0 : silent + 1
+      heard = false
+      return silent > 1 && Number.isInteger(Math.log2(silent))
+    },
+  }
 }
 
 async function followForEver (follow: () => Promise<void>, signal: AbortSignal, onError: (error: unknown) => void): Promise<void> {
   let delay = BACKOFF_MS.first
   while (!signal.aborted) {
     const startedAt = performance.now()
+    let wanted = 0
     try {
       await follow()
     } catch (error) {
+      wanted = Math.min(retryAfterOf(error) ?? 0, MAX_RETRY_MS)
       if (!signal.aborted) onError(error)
     }
     if (performance.now() - startedAt > BACKOFF_MS.last) delay = BACKOFF_MS.first
-    await sleep(delay, undefined, { signal }).catch(() => {})
+    await sleep(Math.max(delay, wanted), undefined, { signal }).catch(() => {})
     delay = Math.min(delay * 2, BACKOFF_MS.last)
   }
 }
 
 interface Store<Facts> {
   readonly get: (key: string) => Facts | undefined
+  /** From a watch, or an answer to our own write: the newer one stays. */
   readonly put: (object: KubeObject) => void
+  /** From a list: whatever its version, for after a restore of etcd the present is older than what was seen. */
+  readonly replace: (object: KubeObject) => void
   readonly remove: (key: string) => void
   /** Removes all but these. */
   readonly retain: (keys: ReadonlySet<string>) => void
@@ -122,10 +151,15 @@ function createStore<Facts extends Stored> ({ trim, onChange }: ReflectorOptions
   const facts = new Map<string, Facts>()
 
   function put (object: KubeObject): void {
-    const key = keyOf(object)
-    const before = facts.get(key)
+    const before = facts.get(keyOf(object))
     // An event that was under way while we wrote is older than the answer to our write.
     if (before && Number(object.metadata.resourceVersion) < Number(before.resourceVersion)) return
+    replace(object)
+  }
+
+  function replace (object: KubeObject): void {
+    const key = keyOf(object)
+    const before = facts.get(key)
     const after = trim(object, before)
     if (after) facts.set(key, after)
     else facts.delete(key)
@@ -142,7 +176,7 @@ function createStore<Facts extends Stored> ({ trim, onChange }: ReflectorOptions
     for (const key of [...facts.keys()]) if (!keys.has(key)) remove(key)
   }
 
-  return { get: (key) => facts.get(key), put, remove, retain }
+  return { get: (key) => facts.get(key), put, replace, remove, retain }
 }
 
 interface List {

@@ -1,11 +1,8 @@
-/** The probe's line to one sentinel: ask whom it names, be woken by its events, and tell it to fail over. */
-import { setTimeout as sleep } from 'node:timers/promises'
+/** The probe's line to one sentinel: ask whom it names, be woken by its events, ask for its vote, and say hello to it. */
 import { type Connection, openConnection } from './connection.ts'
-import type { LivingReplica } from './decide-failover.ts'
-import type { LinkOptions } from './redis-link.ts'
-import type { FailoverAnswer, SentinelAnswer } from './observation.ts'
-import { choiceOf } from './sentinel-choice.ts'
-import { parseFailoverAnswer, parseReplicas, parseSentinelAnswer, type ReplicaFigures } from './replies.ts'
+import { type LinkOptions, REDIS_PORT } from './redis-link.ts'
+import type { SentinelAnswer } from './observation.ts'
+import { parseQuorum, parseSentinelAnswer, parseVote } from './replies.ts'
 
 export interface SentinelLink {
   readonly answer: () => SentinelAnswer | undefined
@@ -14,27 +11,38 @@ export interface SentinelLink {
   readonly askedAt: () => number | undefined
   /** Asks for the master; settles when the answer is in `answer` or there is none. Never rejects. */
   readonly ask: () => Promise<void>
-  /**
-   * Makes the sentinel look at the replicas now, not every second: resolves to whether it will take the one with the most data.
-   * Needs SENTINEL DEBUG (Redis 7.0). Never rejects.
-   */
-  readonly learn: (replicas: ReadonlyMap<string, LivingReplica>) => Promise<boolean>
-  /** SENTINEL FAILOVER, and whom it will promote: one of these. Never rejects. */
-  readonly forceFailover: (replicas: ReadonlyMap<string, LivingReplica>) => Promise<ForcedFailover>
+  /** Asks for its vote on the succession of the master at that address. Never rejects. */
+  readonly vote: (master: string, epoch: number) => Promise<Ballot>
+  /** Tells it of a master, in the name of another sentinel. Resolves to whether it names that one now; never rejects. */
+  readonly hello: (hello: Hello) => Promise<boolean>
   readonly close: () => void
 }
 
-interface ForcedFailover {
-  readonly answer: FailoverAnswer
-  /** An address: foreseen from the figures that the sentinel had a moment before. */
-  readonly choice: string | undefined
+export interface Ballot {
+  /** It has voted for this probe in this very epoch. */
+  readonly isGranted: boolean
+  /** What it says after the vote. */
+  readonly answer: SentinelAnswer | undefined
+}
+
+export interface Hello {
+  /** The sentinel that says so; never the one that is told, which would take itself for another one. */
+  readonly from: { readonly id: string, readonly address: string }
+  readonly master: string
+  readonly epoch: number
 }
 
 export interface SentinelLinkOptions extends LinkOptions {
   readonly masterName: string
+  /** Of this pod's sentinel. One that says another id is somebody else's. */
+  readonly id: string
+  /** Under which this probe asks for votes. */
+  readonly ownId: string
 }
 
 export const SENTINEL_PORT = 26379
+const HELLO_CHANNEL = '__sentinel__:hello'
+const NO_VOTE: Ballot = { isGranted: false, answer: undefined }
 
 /** Wake-ups only: pub/sub loses messages, so what they say is never used. */
 const EVENTS = [
@@ -42,27 +50,22 @@ const EVENTS = [
   '+convert-to-slave', '-failover-abort-*',
 ]
 
-/** As sentinel-ready.sh sets it. */
-const INFO_PERIOD_MS = 1000
-const QUICK_INFO_PERIOD_MS = 100
-/** A sentinel that has noticed that the replicas lost their master looks once a second, whatever its setting. */
-const LEARN_DEADLINE_MS = 1200
-const LEARN_PACE_MS = 20
-
-export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: SentinelLinkOptions): SentinelLink {
+export function openSentinelLink ({ now, onChange, masterName, id, ownId, ...endpoint }: SentinelLinkOptions): SentinelLink {
   let answer: SentinelAnswer | undefined
   let answeredFrom = -Infinity
+  let isProven = false
   let pending: { at: number, done: Promise<void> } | undefined
 
   // RESP3: a subscribed connection still takes commands, which saves a second socket per sentinel. Needs Redis 6.2
   // (HELLO in sentinel mode).
   const connection = openConnection(endpoint, 3, {
     onOpen: () => {
+      isProven = false
       connection.client.psubscribe(...EVENTS).catch(() => {})
       onChange()
     },
-    onClose: () => { answer = undefined; onChange() },
-    onRefused: () => { answer = undefined },
+    onClose: () => { isProven = false; answer = undefined; onChange() },
+    onRefused: () => { isProven = false; answer = undefined },
   })
   connection.client.on('pmessage', onChange)
 
@@ -76,12 +79,19 @@ export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: Se
   }
 
   async function askMaster (at: number): Promise<void> {
+    const monitored = answer?.monitored ?? ''
     try {
-      const [address, master] = await connection.call((client) => Promise.all([
+      const [who, address, master, noQuorum, vote] = await connection.call((client) => Promise.all([
+        isProven ? id : client.call('SENTINEL', 'MYID'),
         client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName),
         client.call('SENTINEL', 'MASTER', masterName),
+        client.call('SENTINEL', 'CKQUORUM', masterName).then(parseQuorum, parseQuorum),
+        // in epoch 0 nobody is voted for: it tells whom it voted for last
+        monitored === '' ? undefined : client.call('SENTINEL', 'IS-MASTER-DOWN-BY-ADDR', monitored, REDIS_PORT, 0, ownId),
       ]))
-      answer = parseSentinelAnswer(address, master)
+      isProven = who === id
+      const said = isProven ? parseSentinelAnswer(address, master, vote) : undefined
+      answer = said && { ...said, noQuorum }
       answeredFrom = at
       connection.answered()
     } catch {
@@ -89,51 +99,39 @@ export function openSentinelLink ({ now, onChange, masterName, ...endpoint }: Se
     }
   }
 
+  const call: Connection['call'] = (command) => isProven ? connection.call(command) : Promise.reject(new Error('not proven to be this pod'))
   return {
     answer: () => answer,
     isOpen: connection.isOpen,
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
-    learn: (replicas) => learn(connection, masterName, replicas, now),
-    forceFailover: (replicas) => forceFailover(connection, masterName, replicas),
+    vote: (master, epoch) => vote(call, { masterName, ownId, master, epoch }).catch(() => NO_VOTE),
+    hello: (hello) => sayHello(call, masterName, hello).catch(() => false),
     close: connection.close,
   }
 }
 
-type Replicas = ReadonlyMap<string, LivingReplica>
+interface Question { readonly masterName: string, readonly ownId: string, readonly master: string, readonly epoch: number }
 
-async function forceFailover ({ call }: Connection, masterName: string, replicas: Replicas): Promise<ForcedFailover> {
-  // on one connection, so in this order and without a wait
-  const [choice, answer] = await Promise.all([
-    knownReplicas(call, masterName).then((known) => choiceOf(known, replicas), () => undefined),
-    call((client) => client.call('SENTINEL', 'FAILOVER', masterName)).then(parseFailoverAnswer, parseFailoverAnswer),
-  ])
-  return { answer, choice }
+async function vote (call: Connection['call'], { masterName, ownId, master, epoch }: Question): Promise<Ballot> {
+  // on one connection, so in this order: what it says of itself is younger than its vote
+  const [ballot, address, state] = await call((client) => Promise.all([
+    client.call('SENTINEL', 'IS-MASTER-DOWN-BY-ADDR', master, REDIS_PORT, epoch, ownId),
+    client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName),
+    client.call('SENTINEL', 'MASTER', masterName),
+  ]))
+  const granted = parseVote(ballot)
+  // the leader of an older epoch is told as well, and may be anybody
+  const isGranted = granted?.leader === ownId && granted.epoch === epoch
+  return { isGranted, answer: parseSentinelAnswer(address, state, ballot) }
 }
 
-async function learn ({ call }: Connection, masterName: string, replicas: Replicas, now: () => number): Promise<boolean> {
-  const setPeriod = (ms: number) => call((client) => client.call('SENTINEL', 'DEBUG', 'INFO-PERIOD', ms))
-  const knows = async () => knowsOffsets(await knownReplicas(call, masterName), replicas)
-  try {
-    await setPeriod(QUICK_INFO_PERIOD_MS)
-    for (const until = now() + LEARN_DEADLINE_MS; now() < until; await sleep(LEARN_PACE_MS)) if (await knows()) return true
-    return false
-  } catch {
-    return false
-  } finally {
-    await setPeriod(INFO_PERIOD_MS).catch(() => {})
-  }
-}
-
-async function knownReplicas (call: Connection['call'], masterName: string): Promise<ReplicaFigures[]> {
-  return parseReplicas(await call((client) => client.call('SENTINEL', 'REPLICAS', masterName)))
-}
-
-/** Of those that it would take it prefers none for its priority, knows how much each has, and nobody has more than the best of them. */
-function knowsOffsets (known: readonly ReplicaFigures[], replicas: Replicas): boolean {
-  const most = Math.max(...[...replicas.values()].map(({ offset }) => offset))
-  const eligible = known.filter(({ address, isEligible }) => isEligible && replicas.has(address))
-  return new Set(eligible.map(({ priority }) => priority)).size === 1 && eligible.some(({ offset }) => offset === most) &&
-    eligible.every(({ address, offset }) => offset === replicas.get(address)?.offset)
+async function sayHello (call: Connection['call'], masterName: string, { from, master, epoch }: Hello): Promise<boolean> {
+  const text = [from.address, SENTINEL_PORT, from.id, epoch, masterName, master, REDIS_PORT, epoch].join(',')
+  const [, named] = await call((client) => Promise.all([
+    client.publish(HELLO_CHANNEL, text),
+    client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName),
+  ]))
+  return Array.isArray(named) && named[0] === master
 }

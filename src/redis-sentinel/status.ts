@@ -3,7 +3,7 @@ import type { Pod } from 'kubernetes-types/core/v1.js'
 import type { RedisSentinelSpec, RedisSentinelStatus } from '../api/redis-sentinel.ts'
 import { byName, type Observed, type Parent, type Verdict } from '../metadata/children.ts'
 import { conditions } from '../metadata/conditions.ts'
-import { MASTER_ROLE, ROLE_LABEL, ROLE_SINCE_ANNOTATION } from '../metadata/labels.ts'
+import { MASTER_ROLE, QUORUM_ANNOTATION, ROLE_LABEL, ROLE_SINCE_ANNOTATION } from '../metadata/labels.ts'
 import { redisSentinelNames } from '../metadata/names.ts'
 import { endpointOf, inOrder, isReady, phaseOf, podsOf, toldOf, troubleOf } from '../redis/status.ts'
 import { MASTER_PORT, SENTINEL_PORT } from './services.ts'
@@ -28,7 +28,9 @@ export function redisSentinelStatus ({ parent, spec, observed, verdicts, applied
     sentinel: podsOf(observed, byName(observed.statefulSets, names.sentinel.statefulSet)),
   }
   const available = availableVerdict(masters(pods.redis))
-  const all = conditions(parent, [readyVerdict(spec, pods, available, applied), available, ...inOrder(verdicts, applied)], now)
+  const all = conditions(parent, [
+    readyVerdict(spec, pods, available, applied), available, quorumVerdict(spec, pods.sentinel), ...inOrder(verdicts, applied),
+  ], now)
   return {
     phase: phaseOf(all),
     endpoint: endpointOf(parent, names.master, MASTER_PORT),
@@ -64,6 +66,22 @@ function availableVerdict (labelled: readonly Pod[]): Verdict {
   if (labelled.length === 0) return verdict('False', 'NoMaster', 'No pod carries the master label.')
   if (labelled.length > 1) return verdict('False', 'SeveralMasters', `${names} carry the master label.`)
   return verdict('True', 'MasterKnown', `${names} is master.`)
+}
+
+/**
+ * Can the sentinels replace a master? By readiness, which says that one answers, and by what each says of its quorum. It is no part of
+ * Ready: the service works without, until the master fails.
+ */
+function quorumVerdict ({ sentinelReplicas }: RedisSentinelSpec, pods: readonly Pod[]): Verdict {
+  const verdict = (status: 'True' | 'False', reason: string, message: string): Verdict => ({ type: 'Quorum', status, reason, message })
+  const ready = pods.filter(isReady).toSorted((a, b) => (a.metadata?.name ?? '') < (b.metadata?.name ?? '') ? -1 : 1)
+  const said = ready.flatMap(({ metadata }) => {
+    const note = metadata?.annotations?.[QUORUM_ANNOTATION]
+    return note === undefined ? [] : [`${metadata?.name}: ${note}`]
+  })
+  if (ready.length * 2 <= sentinelReplicas) return verdict('False', 'SentinelsNotReady', `${counted(pods, sentinelReplicas)} sentinel pods are ready.`)
+  if ((ready.length - said.length) * 2 <= sentinelReplicas) return verdict('False', 'NoQuorum', said[0]?.replace(/\.?$/, '.') ?? '')
+  return verdict('True', 'SentinelsAble', 'A majority of the sentinels is ready, and reports no lack of a quorum.')
 }
 
 function readyVerdict (spec: RedisSentinelSpec, pods: Pods, available: Verdict, applied: Verdict): Verdict {

@@ -128,11 +128,19 @@ export async function createLab (options: LabOptions = {}) {
     for (const [kind, ordinal] of order) await pod(kind, ordinal).start()
   }
 
+  /** What a kubelet's first readiness check does when a sentinel has reached its master: sentinel-start.sh is patient. */
+  async function endPatience (): Promise<void> {
+    await Promise.all(member.sentinel().map(async (sentinel) => {
+      const view = await sentinelMaster(sentinel.address())
+      if (view['down-after-milliseconds'] !== String(spec.downAfterMilliseconds)) await sentinel.script('sentinel-ready.sh')
+    }))
+  }
+
   const infos = (): Promise<(Fields | undefined)[]> => Promise.all(member.redis().map((some) => info(some.address()).catch(() => undefined)))
 
   /** The ordinal of the one master once everything is right: all follow it, all sentinels agree and know everybody. */
-  function healed (seconds = 40): Promise<number> {
-    return until('one master, all others linked, all sentinels agree', async () => {
+  async function healed (seconds = 40): Promise<number> {
+    const master = await until('one master, all others linked, all sentinels agree', async () => {
       const all = await infos()
       const master = all.findIndex((fields) => fields?.['role'] === 'master')
       const address = redis[master]?.address()
@@ -143,6 +151,8 @@ export async function createLab (options: LabOptions = {}) {
         view['num-slaves'] === String(members.redis.length - 1) && view['num-other-sentinels'] === String(members.sentinels.length - 1))
       return right ? master : undefined
     }, seconds)
+    await endPatience()
+    return master
   }
 
   /**

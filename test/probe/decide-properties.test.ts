@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { decide, judge } from '../../src/probe/decide.ts'
 import type { Observation, Process, RedisView, SentinelAnswer } from '../../src/probe/observation.ts'
-import { address, after, dead, master, NOW, observation, orphanOf, redis, sentinel, slaveOf, unknown } from './observations.ts'
+import { address, after, dead, id, master, names, NOW, observation, orphanOf, OWN_ID, redis, sentinel, slaveOf, unknown } from './observations.ts'
 
 const PODS = 4
 const anyAddress = fc.nat(PODS).map(address)
@@ -18,8 +18,9 @@ const anyPod = (n: number): fc.Arbitrary<RedisView> => fc.record({
   ...rest, masterSince: process.kind === 'master' ? masterSince : undefined,
 }))
 const anyAnswer: fc.Arbitrary<SentinelAnswer | undefined> = fc.option(
-  fc.record({ named: anyAddress, monitored: anyAddress, failingOver: fc.boolean(), objectivelyDown: fc.boolean(), configEpoch: fc.nat(3) }), { nil: undefined })
-const agreed = (n: number) => ({ named: address(n), monitored: address(n), failingOver: false, objectivelyDown: false, configEpoch: 1 })
+  fc.record({ named: anyAddress, monitored: anyAddress, failingOver: fc.boolean(), subjectivelyDown: fc.boolean(), configEpoch: fc.nat(3), vote: fc.option(fc.record({ leader: fc.constantFrom(id(0), id(2), OWN_ID), epoch: fc.nat(5) }), { nil: undefined }) }), { nil: undefined })
+const agreed = (n: number) => names(n)
+const down = names(0, { subjectivelyDown: true })
 const anyScene: fc.Arbitrary<Observation> = fc.record({
   pods: fc.tuple(anyPod(0), anyPod(1), anyPod(2), anyPod(3)),
   answers: fc.oneof(fc.array(anyAnswer, { maxLength: 5 }), fc.nat(PODS).map((n) => Array(5).fill(agreed(n)))),
@@ -33,18 +34,19 @@ const anyHeir = (n: number): fc.Arbitrary<RedisView> => fc.record({
   process: fc.oneof({ weight: 8, arbitrary: fc.constantFrom(...[0, 1, 99, 100, 100, 100, 100].map((offset) => orphanOf(0, offset))) }, { weight: 1, arbitrary: anyProcess }),
   followed: fc.constantFrom(address(0), address(0), address(0), address(0), undefined, address(7)),
 }).map(({ process, followed }) => redis(n, process, 'slave', { followed }))
-const anySentinel = (ordinal: number) => fc.record({
-  answer: fc.oneof({ weight: 4, arbitrary: fc.constant(agreed(0)) }, { weight: 2, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: anyAnswer }), connected: fc.boolean(),
-}).map(({ answer, connected }) => sentinel(ordinal, answer, connected || answer !== undefined))
+const anySentinel = (ordinal: number) => fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom(agreed(0), agreed(0), down) }, { weight: 2, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: anyAnswer },
+).map((answer) => sentinel(ordinal, answer))
 const anyVacancy: fc.Arbitrary<Observation> = fc.record({
-  first: fc.oneof({ weight: 5, arbitrary: fc.constant(redis(0, dead, 'master')) }, { weight: 1, arbitrary: anyPod(0) }),
+  first: fc.oneof({ weight: 5, arbitrary: fc.constantFrom(redis(0, dead, 'master'), redis(0, unknown, 'master')) }, { weight: 1, arbitrary: anyPod(0) }),
   heirs: fc.tuple(anyHeir(1), anyHeir(2)),
   sentinels: fc.tuple(anySentinel(0), anySentinel(1), anySentinel(2), anySentinel(3)),
   redisReplicas: fc.constantFrom(3, 3, 4),
   vacantSince: fc.constantFrom(undefined, NOW, NOW - 25_000, NOW - 25_001),
-  asked: fc.option(fc.record({
-    address: anyAddress, sentinel: fc.nat(3).map((n) => `sentinel-uid-${n}`), at: fc.constantFrom(NOW - 100, NOW - 1000, NOW - 10_000), answer: fc.constantFrom('Accepted', 'InProgress', 'NoGoodReplica', 'Lost'),
+  election: fc.option(fc.record({
+    epoch: fc.nat(9), predecessor: anyAddress, at: fc.constantFrom(NOW, NOW - 100, NOW - 1000, NOW - 100_000), outcome: fc.constantFrom('Accepted', 'NotElected', 'NotPromoted', 'NotPublished'), failures: fc.nat(5),
   }), { nil: undefined }),
+  rival: fc.option(fc.record({ leader: fc.constant(id(2)), epoch: fc.nat(5), since: fc.constantFrom(NOW, NOW - 100_000) }), { nil: undefined }),
 }).map(({ first, heirs, sentinels, ...more }) => observation([first, ...heirs], [], { sentinels, lastMaster: { uid: 'uid-0', address: address(0) }, ...more }))
 const anyObservation = fc.oneof(anyScene, anyVacancy)
 
@@ -79,7 +81,8 @@ function rounds (seen: Observation, limit: number): number {
 await holds('a fixed point is reached, and soon', (seen) => rounds(seen, 10) <= 3)
 
 await holds('once confirmed, a master label does not move by looking again', (seen) => {
-  if (judge(seen).kind !== 'confirmed') return true
+  // what comes after an election is for the next look
+  if (judge(seen).kind !== 'confirmed' || decide(seen).some(({ kind }) => kind === 'elect')) return true
   const world = decide(seen).reduce(after, seen)
   return decide(world).every((action) => action.kind !== 'label' || (action.role === 'slave' && action.pod.label !== 'master'))
 })
@@ -89,8 +92,8 @@ await holds('the master label goes to a pod that says master, and to one only', 
   return crowned.length <= 1 && crowned.every(({ process }) => process.kind === 'master')
 })
 
-await holds('nothing but labels of replicas and a failover without a confirmed master', (seen) =>
-  judge(seen).kind === 'confirmed' || decide(seen).every((action) => action.kind === 'failover' || (action.kind === 'label' && action.role === 'slave' && action.pod.process.kind !== 'master')))
+await holds('nothing but labels of replicas and an election without a confirmed master', (seen) =>
+  judge(seen).kind === 'confirmed' || decide(seen).every((action) => action.kind === 'elect' || (action.kind === 'label' && action.role === 'slave' && action.pod.process.kind !== 'master')))
 
 await holds('without an answer of any sentinel and without a known master nobody becomes master', (seen) => {
   const blind = { ...seen, sentinels: [], lastMaster: undefined, redis: seen.redis.map((pod) => ({ ...pod, label: undefined })) }
@@ -105,50 +108,52 @@ await holds('only a majority of the configured sentinels demotes, and never the 
 
 await holds('everybody is told to follow the same, confirmed master', (seen) => {
   const verdict = judge(seen)
-  return decide(seen).every((action) => !('master' in action) || action.kind === 'failover' || (verdict.kind === 'confirmed' && action.master === verdict.address))
+  return decide(seen).every((action) => !('master' in action) || (verdict.kind === 'confirmed' && action.master === verdict.address))
 })
 
 await holds('a pod that does not answer keeps its label unless another one is confirmed', (seen) =>
-  judge(seen).kind === 'confirmed' || decide(seen).every((action) => action.pod.process.kind !== 'unknown'))
+  judge(seen).kind === 'confirmed' || decide(seen).every((action) => action.kind === 'tell' || action.kind === 'elect' || action.pod.process.kind !== 'unknown'))
 
-const failovers = (seen: Observation) => decide(seen).flatMap((action) => action.kind === 'failover' && 'replicas' in action ? [action] : [])
-const slaves = ({ redis }: Observation) => redis.flatMap(({ process, followed }) => process.kind === 'slave' ? [{ ...process, followed }] : [])
-/** The property, of each failover; and that there were some. */
-async function failoverHolds (name: string, property: (seen: Observation, failover: ReturnType<typeof failovers>[number]) => boolean): Promise<void> {
+const elections = (seen: Observation) => decide(seen).flatMap((action) => action.kind === 'elect' ? [action] : [])
+type Elect = ReturnType<typeof elections>[number]
+const slaves = ({ redis }: Observation) => redis.flatMap(({ process, followed, pod }) => process.kind === 'slave' ? [{ ...process, followed, pod }] : [])
+const offset = ({ process }: RedisView) => process.kind === 'slave' ? process.offset : -1
+/** The property, of each election; and that there were some. */
+async function electionHolds (name: string, property: (seen: Observation, election: Elect) => boolean): Promise<void> {
   let count = 0
   await t.test(name, async (t) => {
-    fc.assert(fc.property(anyVacancy, (seen) => failovers(seen).every((failover) => { count += 1; return property(seen, failover) })), { numRuns: 3000, seed: 20261124 })
-    t.ok(count > 100, `${count} failovers`)
+    fc.assert(fc.property(anyVacancy, (seen) => elections(seen).every((election) => { count += 1; return property(seen, election) })), { numRuns: 3000, seed: 20261124 })
+    t.ok(count > 100, `${count} elections`)
   })
 }
 
-await holds('no failover while anybody may be writable', (seen) => failovers(seen).length === 0 || !seen.redis.some(mayWrite))
+await holds('no election while anybody else may be writable, unless a majority finds it down', (seen) => elections(seen).every(({ pod, predecessor, reason }) =>
+  seen.redis.every((other) => other === pod || other.process.kind !== 'master') &&
+    (reason === 'FoundDown' || reason === 'NotPublished' || seen.redis.every(({ address, process }) => address !== predecessor || process.kind === 'dead'))))
 
-await holds('never two sentinels are told to fail over, and none that cannot be seen', (seen) =>
-  failovers(seen).length <= 1 && failovers(seen).every(({ sentinel: { answer, ordinal } }) => answer !== undefined && ordinal < seen.sentinelReplicas))
+await electionHolds('there is one election in a look, and it is asked of sentinels that answer', (seen, { voters }) =>
+  elections(seen).length === 1 && voters.every(({ answer, ordinal }) => answer !== undefined && ordinal < seen.sentinelReplicas))
 
-await failoverHolds('somebody can succeed: a replica that lost the dead master, with data of its stream', (seen, { pod, master: address }) =>
-  pod.process.kind === 'dead' && slaves(seen).some(({ master, link, offset, followed }) => master === address && followed === address && link !== 'connected' && offset > 1))
+await electionHolds('who is promoted was in the stream of the one to be succeeded, and is not fresh', (_, { pod, predecessor, reason }) => reason === 'NotPublished'
+  ? pod.process.kind === 'master'
+  : pod.process.kind === 'slave' && pod.process.master === predecessor && pod.followed === predecessor && pod.process.offset > 1)
 
-await failoverHolds('whomever the sentinel takes, it is said who has what of all that live; and nobody is fresh', (seen, { replicas }) =>
-  seen.redis.every(({ address = '', process, followed }) =>
-    process.kind !== 'slave' || (replicas.get(address)?.offset === process.offset && process.offset > 1 && followed !== undefined)))
+await electionHolds('nobody who was in the stream has more', (seen, { pod, predecessor, reason }) =>
+  reason === 'NotPublished' || slaves(seen).every(({ master, followed, offset: other }) => master !== predecessor || followed !== predecessor || other <= offset(pod)))
 
-await failoverHolds('no sentinel that answers names another master or is at it already', (seen, { master: address }) =>
-  seen.sentinels.every(({ answer, ordinal }) => ordinal >= seen.sentinelReplicas || !answer || (answer.named === address && !answer.failingOver)))
+await electionHolds('nobody is out of sight who may have more, unless it is lost as well', (seen, { predecessor, reason }) =>
+  reason === 'NotPublished' || seen.redis.every(({ process, address, silentSince }) => process.kind !== 'unknown' || address === predecessor ||
+    (NOW - (silentSince ?? NOW) >= seen.downAfterMilliseconds)))
 
-await failoverHolds('a majority names the dead one, or the sentinels had all the time that they need', (seen, { master: address, reason }) => {
-  const votes = seen.sentinels.filter(({ answer, ordinal }) => ordinal < seen.sentinelReplicas && answer?.named === address).length
-  return reason === 'ProvenDead'
-    ? votes * 2 > seen.sentinelReplicas
-    : NOW - seen.vacantSince! > seen.downAfterMilliseconds + 2 * seen.failoverTimeout && slaves(seen).length === seen.redisReplicas - 1
-})
+await electionHolds('no sentinel that answers names another master or is at it already', (seen, { pod, predecessor, reason }) =>
+  seen.sentinels.every(({ answer, ordinal }) => ordinal >= seen.sentinelReplicas || !answer ||
+    (reason === 'NotPublished' ? [predecessor, pod.address].includes(answer.named) : answer.named === predecessor && !answer.failingOver)))
 
-await failoverHolds('one that may have been accepted is not asked for again, and not elsewhere while its sentinel is there', ({ asked, sentinels }, { master: address, sentinel }) => {
-  const sameDeath = asked?.address === address
-  const before = sentinels.find(({ uid, ordinal, isConnected }) => uid === asked?.sentinel && ordinal < 3 && isConnected)
-  return (!sameDeath || asked.answer === 'NoGoodReplica' || NOW - asked.at >= 10_000) && (!before || before.uid === sentinel.uid)
-})
+await electionHolds('a majority of votes is needed, or the sentinels had all the time that they need', (seen, { reason, votesNeeded, voters }) =>
+  reason === 'LastResort'
+    ? votesNeeded === voters.length && NOW - seen.vacantSince! > seen.downAfterMilliseconds + 2 * seen.failoverTimeout && slaves(seen).length === seen.redisReplicas - 1
+    : votesNeeded * 2 > seen.sentinelReplicas)
 
-await failoverHolds('of those that may answer it is the lowest, unless another was asked before', ({ asked, sentinels }, { sentinel }) =>
-  sentinels.every(({ ordinal, isConnected }) => ordinal >= sentinel.ordinal || !isConnected) || asked?.sentinel === sentinel.uid)
+await electionHolds('its epoch is beyond every one that was seen or used', (seen, { epoch }) =>
+  seen.sentinels.every(({ answer, ordinal }) => ordinal >= seen.sentinelReplicas || !answer || (answer.configEpoch < epoch && (answer.vote?.epoch ?? 0) < epoch)) &&
+    (seen.election?.epoch ?? 0) < epoch)

@@ -6,6 +6,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type Action, decide, judge } from '../../src/probe/decide.ts'
+import type { Election } from '../../src/probe/decide-succession.ts'
 import { NOTHING, whatToRemember } from '../../src/probe/memory.ts'
 import type { Memory, Observation, Process } from '../../src/probe/observation.ts'
 import { address, observation, redis, sentinel } from './observations.ts'
@@ -30,6 +31,7 @@ interface World {
   readonly pods: Pod[]
   /** What each of the three sentinels names, and whom the one that fails over has promoted. */
   readonly named: string[]
+  readonly epochs: number[]
   failover: { by: number, promoted: string } | undefined
   memory: Memory
   generation: number
@@ -40,7 +42,7 @@ function newWorld (): World {
   const pods = Array.from({ length: SIZE }, (_, n): Pod => ({
     uid: `uid-${n}`, address: address(n), alive: true, silent: false, leaving: false, role: n === 0 ? 'master' : 'slave', master: address(0), masterSince: 0, followed: n === 0 ? undefined : address(0), label: n === 0 ? 'master' : 'slave', pausedUntil: 0, offset: 100,
   }))
-  return { now: 10_000, pods, named: Array(3).fill(address(0)), failover: undefined, memory: NOTHING, generation: 0 }
+  return { now: 10_000, pods, named: Array(3).fill(address(0)), epochs: Array(3).fill(1), failover: undefined, memory: NOTHING, generation: 0 }
 }
 
 const isWritable = (world: World, pod: Pod) => pod.alive && pod.role === 'master' && world.now >= pod.pausedUntil
@@ -52,6 +54,33 @@ function promote (world: World, by: number): void {
   if (!heir || world.failover) return
   Object.assign(heir, { role: 'master', masterSince: world.now })
   world.failover = { by, promoted: heir.address }
+}
+
+function publish (world: World, at: string, epoch: number): void {
+  world.named.fill(at)
+  world.epochs.fill(epoch)
+  world.failover = undefined
+}
+
+/**
+ * What an election does: a third of them fails for want of votes, or ends after the promotion, or after the former master's demotion.
+ * A hello with an epoch ends the failover of a sentinel that is behind.
+ */
+function elect (world: World, { pod: { uid }, former, epoch, predecessor, reason }: Election): void {
+  const heir = world.pods.find((pod) => pod.uid === uid)!
+  const end = epoch % 5
+  world.memory = { ...world.memory, election: { epoch, predecessor, at: world.now, outcome: 'NotPromoted', failures: 1 } }
+  if (end === 0 || !heir.alive || heir.silent || (world.failover && reason !== 'NotPublished')) return
+  if (reason !== 'NotPublished') Object.assign(heir, { role: 'master', masterSince: world.now })
+  if (end === 1) return
+  const paused = former && world.pods.find((pod) => pod.uid === former.uid)
+  if (paused) {
+    if (!paused.alive || paused.silent || paused.role !== 'master') return
+    Object.assign(paused, { role: 'slave', master: heir.address, pausedUntil: 0 })
+  }
+  if (end === 2) return
+  publish(world, heir.address, epoch)
+  world.memory = { ...world.memory, lastMaster: { uid: heir.uid, address: heir.address }, paused: undefined }
 }
 
 type Event = readonly [what: string, n: number]
@@ -76,8 +105,7 @@ const EVENTS: Record<string, (world: World, n: number) => void> = {
   promote: (world, n) => promote(world, n),
   publish: (world) => {
     if (!world.failover) return
-    world.named.fill(world.failover.promoted)
-    world.failover = undefined
+    publish(world, world.failover.promoted, Math.max(...world.epochs) + 1)
   },
   forget: (world) => { world.failover = undefined },
   replicate: (world) => { for (const pod of world.pods) if (pod.alive && pod.role === 'slave') pod.followed = pod.master },
@@ -97,9 +125,15 @@ function look (world: World, hidden: number): Observation {
   }))
   const sentinels = world.named.map((named, n) => {
     const failingOver = world.failover?.by === n
-    return sentinel(n, hidden === SIZE + n ? undefined : { named, monitored: named, failingOver, objectivelyDown: false, configEpoch: 1 })
+    return sentinel(n, hidden === SIZE + n ? undefined : { named, monitored: named, failingOver, subjectivelyDown: isDown(world, named), configEpoch: world.epochs[n]!, vote: undefined })
   })
   return observation(pods, [], { ...world.memory, startedAt: world.now, sentinels })
+}
+
+/** The sentinels notice a silent master a second after the others do. */
+function isDown (world: World, at: string): boolean {
+  const { alive, silent } = byAddress(world, at)
+  return !alive || silent
 }
 
 function withLink (world: World, process: Process): Process {
@@ -109,22 +143,21 @@ function withLink (world: World, process: Process): Process {
 }
 
 function perform (world: World, action: Action): void {
+  if (action.kind === 'elect') return elect(world, action)
+  if (action.kind === 'tell') return
   const pod = world.pods.find(({ uid }) => uid === action.pod.uid)!
   if (action.kind === 'label') pod.label = action.role
-  else if (action.kind === 'failover') {
-    promote(world, action.sentinel.ordinal)
-    world.memory = { ...world.memory, asked: { address: action.master, sentinel: action.sentinel.uid, at: world.now, answer: 'Accepted' } }
-  } else if (action.kind !== 'fulfil' && pod.alive && !pod.silent) command(world, pod, action)
+  else if (action.kind !== 'fulfil' && action.kind !== 'lead' && pod.alive && !pod.silent) command(world, pod, action)
 }
 
-function command (world: World, pod: Pod, action: Exclude<Action, { kind: 'label' | 'failover' | 'fulfil' }>): void {
+function command (world: World, pod: Pod, action: Exclude<Action, { kind: 'label' | 'elect' | 'tell' | 'lead' | 'fulfil' }>): void {
   if (action.kind === 'pause') {
     pod.pausedUntil = world.now + 3000
     world.memory = { ...world.memory, paused: { uid: pod.uid, from: world.now, until: pod.pausedUntil, reason: 'PodLeaves' } }
   } else if (action.kind === 'resume') {
     pod.pausedUntil = 0
-    world.memory = { ...world.memory, paused: undefined }
-  } else if (action.kind !== 'unblock' && action.kind !== 'qualify') Object.assign(pod, { role: 'slave', master: action.master, pausedUntil: 0 })
+    world.memory = { ...world.memory, paused: world.memory.paused && { ...world.memory.paused, until: world.now } }
+  } else if (action.kind !== 'unblock') Object.assign(pod, { role: 'slave', master: action.master, pausedUntil: 0 })
 }
 
 /** Runs a history; `check` sees the world before and after each action that was carried out. */

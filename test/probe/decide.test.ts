@@ -1,8 +1,7 @@
 import t from 'tap'
 import { decide } from '../../src/probe/decide.ts'
-import { PUBLICATION_GRACE_MS } from '../../src/probe/decide-handover.ts'
 import type { Observation } from '../../src/probe/observation.ts'
-import { address, busy, dead, lastMaster, lines, master, names, NOW, observation, redis, slaveOf, unknown } from './observations.ts'
+import { address, busy, dead, lastMaster, lines, master, names, NOW, observation, orphanOf, redis, slaveOf, unknown } from './observations.ts'
 
 const agreed = [names(0), names(0), names(0)]
 const promoted = { masterSince: NOW - 10, followed: address(0) }
@@ -25,14 +24,30 @@ const cases: Record<string, [Observation, string[]]> = {
   'the majority names a pod that does not say master: wait':
     [observation([redis(0, slaveOf(1), 'slave'), redis(1, unknown, 'master')], agreed), []],
 
-  'a promoted replica of the dead master is labelled before the sentinels say so, and the new label goes first':
+  'a promoted replica of the dead master: the sentinels are told first':
     [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted), redis(2, slaveOf(0), 'slave')], agreed),
+      ['elect redis-1 for 10.0.0.0 in 2 NotPublished']],
+  'the same while a sentinel that promoted it takes its second to say so':
+    [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted)], [names(0, { failingOver: true }), names(0), names(0)]),
+      ['elect redis-1 for 10.0.0.0 in 2 NotPublished']],
+  'one of them names it already, with the old one as the one it monitors':
+    [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted)], [names(1, { failingOver: true, monitored: address(0) }), names(0), names(0)]),
+      ['elect redis-1 for 10.0.0.0 in 2 NotPublished']],
+  'one of them names a third: they must settle it, and the label tells clients of the only master that there is':
+    [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted), redis(2, dead)], [names(2), names(0), names(0)]),
+      ['redis-1 master PromotionSeen', 'redis-0 slave MasterReplaced']],
+  'without a majority it is labelled before the sentinels say so, and the new label goes first':
+    [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted), redis(2, slaveOf(0), 'slave')], [names(0)]),
       ['follow redis-2 10.0.0.1 FollowsAnotherMaster', 'redis-1 master PromotionSeen', 'redis-0 slave MasterReplaced']],
   'the same when the old master says slave':
-    [observation([redis(0, slaveOf(1), 'master'), redis(1, master, 'slave', promoted)], agreed),
+    [observation([redis(0, slaveOf(1), 'master'), redis(1, master, 'slave', promoted)], []),
       ['redis-1 master PromotionSeen', 'redis-0 slave MasterReplaced']],
   'the same when the old master\'s pod is gone':
-    [observation([redis(1, master, 'slave', promoted)], agreed, lastMaster(0)), ['redis-1 master PromotionSeen']],
+    [observation([redis(1, master, 'slave', promoted)], [names(0)], lastMaster(0)), ['redis-1 master PromotionSeen']],
+  'the same by a probe that only follows':
+    [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted)], agreed, { mayElect: false }), ['redis-1 master PromotionSeen', 'redis-0 slave MasterReplaced']],
+  'the same when the sentinels were asked for votes in vain a moment ago':
+    [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted)], agreed, { election: { epoch: 9, predecessor: address(0), at: NOW - 40, outcome: 'NotElected', failures: 2 } }), ['redis-1 master PromotionSeen', 'redis-0 slave MasterReplaced']],
   'a promoted replica while the old master is only silent: wait for the majority':
     [observation([redis(0, unknown, 'master'), redis(1, master, 'slave', promoted)], agreed), []],
   'the majority settles it: a silent master may be writable, so its label goes first':
@@ -45,7 +60,7 @@ const cases: Record<string, [Observation, string[]]> = {
   'no successor while the majority names a third pod that may be writable':
     [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted), redis(2, unknown, 'slave')], [names(2), names(2)]), []],
   'the successor stays confirmed until the sentinels catch up':
-    [observation([redis(0, dead, 'slave'), redis(1, master, 'master', promoted), redis(2, slaveOf(0), 'slave')], agreed, lastMaster(1)),
+    [observation([redis(0, dead, 'slave'), redis(1, master, 'master', promoted), redis(2, slaveOf(0), 'slave')], [names(0)], lastMaster(1)),
       ['follow redis-2 10.0.0.1 FollowsAnotherMaster']],
   'an isolated master that we confirmed pulls no replica away from a master that may be alive':
     [observation([redis(0, master, 'master'), redis(1, unknown, 'slave'), redis(2, slaveOf(1), 'slave')], [], lastMaster(0)), []],
@@ -61,7 +76,7 @@ const cases: Record<string, [Observation, string[]]> = {
   'a script blocks a former master: what it would write after the script is lost':
     [observation([redis(0, busy, 'master'), redis(1, unknown, 'slave')], [names(1), names(1), names(1)]), []],
   'a script blocks the master and the sentinels have begun: too late':
-    [observation([redis(0, busy, 'master'), redis(1, slaveOf(0), 'slave')], [names(0), names(0), names(0, { objectivelyDown: true })]), []],
+    [observation([redis(0, busy, 'master'), redis(1, slaveOf(0), 'slave')], [names(0), names(0), names(0, { subjectivelyDown: true })]), []],
   'nobody answers: nothing':
     [observation([redis(0, unknown, 'master'), redis(1, unknown)], []), []],
   'a surplus label goes when its pod says slave, even without a confirmed master':
@@ -88,39 +103,26 @@ const cases: Record<string, [Observation, string[]]> = {
   'a silent sentinel may be the one that promotes: the demotion waits until it would have published':
     [observation([redis(0, master, 'master'), redis(1, master, 'slave', promoted)], [undefined, names(0), names(0)]), []],
   'and then it is demoted with a majority alone':
-    [observation([redis(0, master, 'master'), redis(1, master, 'slave', { masterSince: NOW - PUBLICATION_GRACE_MS })], [undefined, names(0), names(0)]),
+    [observation([redis(0, master, 'master'), redis(1, master, 'slave', { masterSince: NOW - 3000 })], [undefined, names(0), names(0)]),
       ['demote redis-1 10.0.0.0 NotNamedByMajority']],
   'after a forced failover the old, living master is the zombie':
     [observation([redis(0, master, 'master'), redis(1, master, 'slave', promoted)], [names(1, { failingOver: true, monitored: address(0) }), names(1), names(1)]),
       ['demote redis-0 10.0.0.1 NotNamedByMajority', 'redis-0 slave MasterReplaced', 'redis-1 master MajorityNamesIt']],
 
-  'a replica that is synchronized, and has the priority of its old data: its offset tells from now on':
-    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave', { priority: 2_000_000_000 }), redis(2, slaveOf(0), 'slave', { priority: 100 })], agreed), ['qualify redis-1 Synchronized']],
   'a replica that follows nobody\'s choice is pointed at the master':
     [observation([redis(0, master, 'master'), redis(1, slaveOf(5), 'slave')], agreed), ['follow redis-1 10.0.0.0 FollowsAnotherMaster']],
-  'a master that is being updated: a replica that is updated already is preferred':
-    [observation([redis(0, master, 'master', { presence: 'Leaving' }), redis(1, slaveOf(0), 'slave', { revision: 'b' }), redis(2, slaveOf(0), 'slave')], agreed), ['qualify redis-1 UpdatedAlready']],
-  'one that is preferred is told once':
-    [observation([redis(0, master, 'master', { presence: 'Leaving' }), redis(1, slaveOf(0), 'slave', { revision: 'b', priority: 50 }), redis(2, slaveOf(0), 'slave')], agreed), []],
-  'nobody is preferred whose pod goes as well, whose link is down or whose revision is unknown':
-    [observation([redis(0, master, 'master', { presence: 'Leaving' }), redis(1, slaveOf(0), 'slave', { revision: 'b', presence: 'Leaving' }), redis(2, { ...slaveOf(0), link: 'sync' } as never, 'slave', { revision: 'b' }), redis(3, slaveOf(0), 'slave', { revision: undefined })], agreed), []],
-  'nobody stays preferred, least of all the one that took over':
-    [observation([redis(0, slaveOf(1), 'slave', { presence: 'Leaving' }), redis(1, master, 'master', { revision: 'b', priority: 50 }), redis(2, slaveOf(1), 'slave', { revision: 'b', priority: 50 })], [names(1), names(1), names(1)]),
-      ['qualify redis-1 Synchronized', 'qualify redis-2 Synchronized']],
-  'a replica that a person wants as master is preferred':
-    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave'), redis(2, slaveOf(0), 'slave')], agreed, { wanted: 'redis-2' }), ['qualify redis-2 Wanted']],
-  'not while another replica could be chosen that is not linked':
-    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave', { priority: 50 }), redis(2, { ...slaveOf(0), link: 'sync' } as never, 'slave')], agreed, { wanted: 'redis-1' }), ['qualify redis-1 Synchronized']],
-  'nor right after an attempt that failed':
-    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave', { priority: 50 }), redis(2, slaveOf(0), 'slave')], agreed, { wanted: 'redis-1', paused: { uid: 'uid-0', from: NOW - 8000, until: NOW - 5000, reason: 'Switchover' } }), ['qualify redis-1 Synchronized']],
-  'not while it cannot follow, and nobody of another name':
-    [observation([redis(0, master, 'master'), redis(1, { ...slaveOf(0), link: 'sync' } as never, 'slave')], agreed, { wanted: 'redis-1' }), []],
   'the wanted one is master: the wish is fulfilled when the sentinels say so too':
     [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave')], agreed, { wanted: 'redis-0' }), ['fulfil redis-0 SwitchedOver']],
   'and not before':
-    [observation([redis(0, dead, 'slave'), redis(1, master, 'master', promoted)], agreed, { ...lastMaster(1), wanted: 'redis-1' }), []],
-  'one that is not synchronized keeps it':
-    [observation([redis(0, master, 'master'), redis(1, { ...slaveOf(0), link: 'sync' } as never, 'slave', { priority: 0 })], agreed), []],
+    [observation([redis(0, dead, 'slave'), redis(1, master, 'master', promoted)], [names(0)], { ...lastMaster(1), wanted: 'redis-1' }), []],
+  'a sentinel that is behind the others is told, in the name of one that is not':
+    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave')], [names(1), names(0, { configEpoch: 2 }), names(0, { configEpoch: 2 })]), ['tell sentinel-0 10.0.0.0 in 2']],
+  'one that is not behind, and says another, has a reason':
+    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave')], [names(1, { configEpoch: 2 }), names(0, { configEpoch: 2 }), names(0, { configEpoch: 2 })]), []],
+  'the master refuses a connection for the first time: its Service leads to the one that will succeed it':
+    [observation([redis(0, unknown, 'master', { isRefusing: true }), redis(1, orphanOf(0), 'slave'), redis(2, orphanOf(0, 101), 'slave')], agreed, lastMaster(0)), ['lead redis-2 MasterRefuses']],
+  'not while a replica still hears it':
+    [observation([redis(0, unknown, 'master', { isRefusing: true }), redis(1, slaveOf(0), 'slave')], agreed, lastMaster(0)), []],
   'a replica is never pulled back while a sentinel is ahead of the majority':
     [observation([redis(0, master, 'master'), redis(1, slaveOf(2), 'slave')], [names(2), names(0), names(0)]), []],
   'a replica is never pulled back while a failover is under way':

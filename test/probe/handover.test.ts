@@ -24,7 +24,7 @@ await t.test('a master whose pod is being deleted hands over, whichever it is', 
   t.comment(`longest gap ${writer.gap()} ms, ${writer.count()} acknowledged`)
   t.equal(await writer.lost(masterLabel(lab)), 0)
   t.equal(reasons(lab).filter((reason) => reason === 'HandedOver').length, 2)
-  t.strictSame(probe.logs.filter(({ msg }) => msg === 'failover asked for').map(({ reason, answer }) => [reason, answer]), [['PodLeaves', 'Accepted'], ['PodLeaves', 'Accepted']])
+  t.strictSame(probe.logs.filter(({ msg }) => msg === 'election held').map(({ reason, outcome }) => [reason, outcome]), [['PodLeaves', 'Accepted'], ['PodLeaves', 'Accepted']])
 })
 
 await t.test('a master whose pod was deleted by force goes on until it has handed over', async (t) => {
@@ -64,5 +64,5 @@ await t.test('a promotion that every sentinel has forgotten is made known, and n
   await writer.stop()
   t.comment(`longest gap ${writer.gap()} ms, ${writer.count()} acknowledged`)
   t.equal(await writer.lost(masterLabel(lab)), 0)
-  t.ok(probe.logs.some(({ msg, reason, answer }) => msg === 'failover asked for' && reason === 'NotPublished' && answer === 'Accepted'))
+  t.ok(probe.logs.some(({ msg, reason, outcome }) => msg === 'election held' && reason === 'NotPublished' && outcome === 'Accepted'))
 })

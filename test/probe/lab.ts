@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { sentinelId } from '../../src/metadata/names.ts'
 import { createFakeApiServer, type FakeApiServer, type FakeObject } from './fake-api-server.ts'
 
 const NAMESPACE = 'lab'
@@ -101,6 +102,7 @@ export async function startLab ({ replicas = 3, sentinels = 3, times = QUICK } =
 function sentinelConf (address: (pod: string) => string, ordinal: number, replicas: number, times: Times): string {
   const known = Array.from({ length: replicas - 1 }, (_, n) => `sentinel known-replica mymaster ${address(redisPod(n + 1))} 6379`)
   return [
+    `sentinel myid ${sentinelId(NAMESPACE, CLUSTER, ordinal)}`,
     `sentinel monitor mymaster ${address(redisPod(0))} 6379 2`,
     `sentinel down-after-milliseconds mymaster ${times.downAfterMilliseconds}`,
     `sentinel failover-timeout mymaster ${times.failoverTimeout}`,

@@ -5,17 +5,20 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openRedisLink, type RedisLink } from '../../src/probe/redis-link.ts'
 import { openSentinelLink } from '../../src/probe/sentinel-link.ts'
+import { sentinelId } from '../../src/metadata/names.ts'
 import { makeCertificates } from '../lab/secure.ts'
 import { redisPod, sentinelPod, startLab, until } from './lab.ts'
 
 const now = () => performance.now()
+const OWN_ID = 'f'.repeat(40)
 const OPEN = { logins: () => [], certificate: () => undefined, refused: () => {} }
 
 await t.test('a link follows its process through life, hanging, death and the next process', async (t) => {
   const lab = await startLab()
   t.teardown(lab.stop)
   const open = (n: number, onChange = () => {}): RedisLink => {
-    const link = openRedisLink({ host: lab.address(redisPod(n)), port: 6379, access: OPEN, now, onChange })
+    const host = lab.address(redisPod(n))
+    const link = openRedisLink({ host, port: 6379, expected: () => host, access: OPEN, now, onChange })
     t.teardown(link.close)
     return link
   }
@@ -76,7 +79,7 @@ await t.test('a sentinel is asked and wakes on one and the same connection', asy
   lab.startSentinels()
   let wakes = 0
   const link = openSentinelLink({
-    host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', access: OPEN, now, onChange: () => { wakes += 1 },
+    host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', id: sentinelId('lab', 'sample', 0), ownId: OWN_ID, access: OPEN, now, onChange: () => { wakes += 1 },
   })
   t.teardown(link.close)
   await until('it names the master', async () => { await link.ask(); return link.answer()?.named === lab.address(redisPod(0)) })
@@ -92,12 +95,70 @@ await t.test('a sentinel is asked and wakes on one and the same connection', asy
   await until('an answer does not outlive its sentinel', () => link.answer() === undefined)
 })
 
+await t.test('a process that is not the pod\'s own is neither believed nor told anything, and is when it proves to be', async (t) => {
+  const lab = await startLab({ sentinels: 1, replicas: 1 })
+  t.teardown(lab.stop)
+  lab.startRedis(0)
+  lab.startSentinels()
+  let expected = '10.9.9.9'
+  const common = { access: OPEN, now, onChange: () => {} }
+  const link = openRedisLink({ host: lab.address(redisPod(0)), port: 6379, expected: () => expected, ...common })
+  const foreign = openSentinelLink({ host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', id: sentinelId('lab', 'other', 0), ownId: OWN_ID, ...common })
+  const own = openSentinelLink({ host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', id: sentinelId('lab', 'sample', 0), ownId: OWN_ID, ...common })
+  t.teardown(() => { for (const one of [link, foreign, own]) one.close() })
+  await until('it is asked who it is', async () => { await link.ask(); return link.stranger() !== undefined })
+  t.strictSame([link.state().process.kind, link.stranger(), link.announced()], ['unknown', lab.address(redisPod(0)), undefined])
+  for (const command of [link.follow('10.9.9.8'), link.promote(), link.pause(100)]) await t.rejects(command, /not proven/)
+  await until('the right sentinel answers', async () => { await own.ask(); return own.answer() !== undefined })
+  await foreign.ask()
+  t.equal(foreign.answer(), undefined)
+  t.strictSame(await foreign.vote(lab.address(redisPod(0)), 99), { isGranted: false, answer: undefined })
+  t.equal((await lab.command(redisPod(0), 'ROLE') as string[])[0], 'master')
+
+  expected = lab.address(redisPod(0))
+  await until('it is believed', async () => { await link.ask(); return link.state().process.kind === 'master' })
+  t.strictSame([link.stranger(), link.announced()], [undefined, lab.address(redisPod(0))])
+  expected = '10.9.9.7'
+  await link.ask()
+  t.equal(link.state().process.kind, 'master', 'its Service got another address: it is the same connection, so the same process')
+  t.equal(link.announced(), lab.address(redisPod(0)), 'known by the address that it announces')
+})
+
+await t.test('a vote is granted once in an epoch, and a hello with a newer epoch is taken', async (t) => {
+  const lab = await startLab({ sentinels: 3, replicas: 2 })
+  t.teardown(lab.stop)
+  lab.startRedis(0)
+  lab.startRedis(1, 0)
+  lab.startSentinels()
+  const [first, second] = [redisPod(0), redisPod(1)].map(lab.address) as [string, string]
+  const open = (n: number, ownId: string) => {
+    const link = openSentinelLink({ host: lab.address(sentinelPod(n)), port: 26379, masterName: 'mymaster', id: sentinelId('lab', 'sample', n), ownId, access: OPEN, now, onChange: () => {} })
+    t.teardown(link.close)
+    return link
+  }
+  const [mine, theirs] = [open(0, OWN_ID), open(0, 'e'.repeat(40))]
+  for (const link of [mine, theirs]) await until('it answers', async () => { await link.ask(); return link.answer() !== undefined })
+  t.match(await mine.vote(first, 5), { isGranted: true, answer: { named: first } })
+  t.match(await theirs.vote(first, 5), { isGranted: false, answer: { vote: { leader: OWN_ID, epoch: 5 } } })
+  t.match(await theirs.vote(first, 4), { isGranted: false }, 'the leader of a newer epoch is no vote, either')
+  t.match(await mine.vote(first, 4), { isGranted: false })
+  await mine.ask()
+  await mine.ask()
+  t.match(mine.answer(), { vote: { leader: OWN_ID, epoch: 5 } })
+
+  const from = { id: sentinelId('lab', 'sample', 1), address: lab.address(sentinelPod(1)) }
+  t.equal(await mine.hello({ from, master: second, epoch: 0 }), false, 'an old epoch changes nothing')
+  t.equal(await mine.hello({ from, master: second, epoch: 5 }), true)
+  await mine.ask()
+  t.match(mine.answer(), { named: second, monitored: second, configEpoch: 5 })
+})
+
 await t.test('a server that accepts and says nothing is no redis', async (t) => {
   const server = createServer(() => {}).listen(0, '127.0.0.1')
   t.teardown(() => server.close())
   await until('it listens', () => server.listening)
   const { port } = server.address() as { port: number }
-  const link = openRedisLink({ host: '127.0.0.1', port, access: OPEN, now, onChange: () => {} })
+  const link = openRedisLink({ host: '127.0.0.1', port, expected: () => '127.0.0.1', access: OPEN, now, onChange: () => {} })
   t.teardown(link.close)
   await link.ask()
   t.equal(link.state().process.kind, 'unknown')
@@ -111,8 +172,8 @@ await t.test('passwords are tried in turn, also where none is wanted yet; a refu
   let known: string[] = ['wrong', 'right']
   let refusals = 0
   const common = { access: { logins: () => known.map((password) => ({ username: 'default', password })), certificate: () => undefined, refused: () => { refusals += 1 } }, now, onChange: () => {} }
-  const redis = openRedisLink({ host: lab.address(redisPod(0)), port: 6379, ...common })
-  const sentinel = openSentinelLink({ host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', ...common })
+  const redis = openRedisLink({ host: lab.address(redisPod(0)), port: 6379, expected: () => lab.address(redisPod(0)), ...common })
+  const sentinel = openSentinelLink({ host: lab.address(sentinelPod(0)), port: 26379, masterName: 'mymaster', id: sentinelId('lab', 'sample', 0), ownId: OWN_ID, ...common })
   t.teardown(() => { redis.close(); sentinel.close() })
   const answers = async () => {
     await Promise.all([redis.ask(), sentinel.ask()])
@@ -159,7 +220,7 @@ await t.test('by TLS a process of another authority is not believed, and one tha
   let certificate: object = {}
   let refusals = 0
   const link = openRedisLink({
-    host: lab.address(redisPod(0)), port: 6379, access: { logins: () => [], certificate: () => certificate, refused: () => { refusals += 1 } }, now, onChange: () => {},
+    host: lab.address(redisPod(0)), port: 6379, expected: () => lab.address(redisPod(0)), access: { logins: () => [], certificate: () => certificate, refused: () => { refusals += 1 } }, now, onChange: () => {},
   })
   t.teardown(link.close)
   await until('without an authority it is refused', () => refusals > 1)

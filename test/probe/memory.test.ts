@@ -2,13 +2,14 @@ import t from 'tap'
 import { judge } from '../../src/probe/decide.ts'
 import { NOTHING, whatToRemember } from '../../src/probe/memory.ts'
 import type { Memory, Observation } from '../../src/probe/observation.ts'
-import { address, dead, lastMaster, master, names, NOW, observation, orphanOf, redis, slaveOf, unknown } from './observations.ts'
+import { address, dead, id, lastMaster, master, names, NOW, observation, orphanOf, redis, slaveOf, unknown } from './observations.ts'
 
 const agreed = [names(0), names(0), names(0)]
 const leaving = redis(0, master, 'master', { presence: 'Leaving' })
 const replica = redis(1, slaveOf(0), 'slave')
 const paused = { uid: 'uid-0', from: NOW - 100, until: NOW + 900, reason: 'PodLeaves' } as const
-const asked = { address: address(0), sentinel: 'sentinel-uid-0', at: NOW - 50, answer: 'Accepted' } as const
+const election = { epoch: 7, predecessor: address(0), at: NOW - 50, outcome: 'NotElected', failures: 2 } as const
+const vote = { leader: id(2), epoch: 9 }
 
 const cases: Record<string, [Observation, Partial<Memory>]> = {
   'a confirmed master is the one that the next must succeed':
@@ -21,10 +22,21 @@ const cases: Record<string, [Observation, Partial<Memory>]> = {
     [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], agreed, lastMaster(0)), { ...lastMaster(0), vacantSince: NOW }],
   'and still is':
     [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], agreed, { ...lastMaster(0), vacantSince: NOW - 900 }), { ...lastMaster(0), vacantSince: NOW - 900 }],
-  'a failover that was asked for is remembered until the sentinels name another one':
-    [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], agreed, { ...lastMaster(0), asked }), { ...lastMaster(0), vacantSince: NOW, asked }],
-  'and not longer':
-    [observation([redis(0, dead, 'slave'), redis(1, master, 'master')], [names(1), names(1), names(1)], { ...lastMaster(0), asked }), lastMaster(1)],
+  'an election that failed is remembered until the sentinels name another one':
+    [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], agreed, { ...lastMaster(0), election }), { ...lastMaster(0), vacantSince: NOW, election }],
+  'and then only its epoch counts':
+    [observation([redis(0, dead, 'slave'), redis(1, master, 'master')], [names(1), names(1), names(1)], { ...lastMaster(0), election }),
+      { ...lastMaster(1), election: { ...election, outcome: 'Accepted', failures: 0 } }],
+  'since when a sentinel that is out of sight has a vote':
+    [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], [names(0, { vote }), names(0), undefined], lastMaster(0)),
+      { ...lastMaster(0), vacantSince: NOW, rival: { ...vote, since: NOW } }],
+  'and still has':
+    [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], [names(0, { vote }), names(0), undefined], { ...lastMaster(0), rival: { ...vote, since: NOW - 900 } }),
+      { ...lastMaster(0), vacantSince: NOW, rival: { ...vote, since: NOW - 900 } }],
+  'a vote for one that answers says nothing: it says itself whether it fails over':
+    [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], [names(0, { vote }), names(0), names(0)], lastMaster(0)), { ...lastMaster(0), vacantSince: NOW }],
+  'nor a vote in an epoch that is published':
+    [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], [names(0, { vote, configEpoch: 9 }), names(0), undefined], lastMaster(0)), { ...lastMaster(0), vacantSince: NOW }],
   'since when the master\'s pod leaves':
     [observation([leaving, replica], agreed), { ...lastMaster(0), leavingSince: NOW }],
   'and still does':

@@ -15,14 +15,17 @@ export const busy: Process = { kind: 'busy' }
 export function redis (n: number, process: Process, label?: string, more: Partial<RedisView> = {}): RedisView {
   const masterSince = process.kind === 'master' ? NOW - 60_000 : undefined
   const followed = process.kind === 'slave' ? process.master : undefined
-  return { pod: `redis-${n}`, uid: `uid-${n}`, address: address(n), presence: 'Present', label, process, masterSince, followed, priority: undefined, prioritySince: undefined, runId: undefined, revision: 'a', ...more }
+  return { pod: `redis-${n}`, uid: `uid-${n}`, address: address(n), presence: 'Present', label, process, masterSince, followed, silentSince: process.kind === 'unknown' ? NOW - 1000 : undefined, isRefusing: false, revision: 'a', ...more }
 }
 
 export const names = (n: number, more: Partial<SentinelAnswer> = {}): SentinelAnswer =>
-  ({ named: address(n), monitored: address(n), failingOver: false, objectivelyDown: false, configEpoch: 1, ...more })
+  ({ named: address(n), monitored: address(n), failingOver: false, subjectivelyDown: false, configEpoch: 1, vote: undefined, ...more })
 
-export const sentinel = (ordinal: number, answer: SentinelAnswer | undefined, isConnected = answer !== undefined): SentinelView =>
-  ({ pod: `sentinel-${ordinal}`, uid: `sentinel-uid-${ordinal}`, ordinal, answer, isConnected })
+export const id = (ordinal: number) => String(ordinal).repeat(40)
+export const OWN_ID = 'f'.repeat(40)
+
+export const sentinel = (ordinal: number, answer: SentinelAnswer | undefined): SentinelView =>
+  ({ pod: `sentinel-${ordinal}`, uid: `sentinel-uid-${ordinal}`, ordinal, id: id(ordinal), address: `10.0.1.${ordinal}`, answer })
 
 export function observation (pods: RedisView[], answers: (SentinelAnswer | undefined)[], more: Partial<Observation> = {}): Observation {
   return {
@@ -32,11 +35,14 @@ export function observation (pods: RedisView[], answers: (SentinelAnswer | undef
     downAfterMilliseconds: 5000,
     failoverTimeout: 10_000,
     wanted: undefined,
+    ownId: OWN_ID,
+    mayElect: true,
     redis: pods,
     sentinels: answers.map((answer, ordinal) => sentinel(ordinal, answer)),
     lastMaster: undefined,
     vacantSince: undefined,
-    asked: undefined,
+    election: undefined,
+    rival: undefined,
     leavingSince: undefined,
     paused: undefined,
     ...more,
@@ -49,24 +55,33 @@ export const lastMaster = (n: number) => ({ lastMaster: { uid: `uid-${n}`, addre
 export function lines (actions: readonly Action[]): string[] {
   return actions.map((action) => {
     if (action.kind === 'label') return `${action.pod.pod} ${action.role} ${action.reason}`
-    if (action.kind === 'failover') return `failover ${action.master} at ${action.sentinel.pod} ${action.reason}`
+    if (action.kind === 'tell') return `tell ${action.sentinel.pod} ${action.master} in ${action.epoch}`
+    if (action.kind === 'elect') return `elect ${action.pod.pod} for ${action.predecessor} in ${action.epoch} ${action.reason}`
     return [action.kind, action.pod.pod, ...'master' in action ? [action.master] : [], action.reason].join(' ')
   })
 }
 
 /** What the world looks like after an action: the model that the properties use. */
 export function after (seen: Observation, action: Action): Observation {
-  if (action.kind === 'failover') {
-    return { ...seen, asked: { address: action.master, sentinel: action.sentinel.uid, at: seen.startedAt, answer: 'Accepted' } }
+  if (action.kind === 'elect') {
+    const { epoch, predecessor } = action
+    const failures = (seen.election?.failures ?? 0) + 1
+    return { ...seen, election: { epoch, predecessor, at: seen.startedAt, outcome: 'NotElected', failures: failures % 4 === 0 ? failures : 4 } }
   }
+  if (action.kind === 'tell') {
+    const told = (other: SentinelView) => other.uid === action.sentinel.uid && other.answer
+      ? { ...other, answer: { ...other.answer, named: action.master, monitored: action.master, configEpoch: action.epoch } }
+      : other
+    return { ...seen, sentinels: seen.sentinels.map(told) }
+  }
+  if (action.kind === 'lead') return { ...seen, redis: seen.redis.map((pod) => ({ ...pod, isRefusing: false })) }
   if (action.kind === 'pause') return { ...seen, paused: { uid: action.pod.uid, from: seen.startedAt, until: seen.startedAt + 2500, reason: action.reason } }
   if (action.kind === 'fulfil') return { ...seen, wanted: undefined }
-  if (action.kind === 'resume') return { ...seen, paused: undefined }
+  if (action.kind === 'resume') return { ...seen, paused: seen.paused && { ...seen.paused, until: seen.startedAt } }
   const redis = seen.redis.map((pod) => {
     if (pod.uid !== action.pod.uid) return pod
     if (action.kind === 'label') return { ...pod, label: action.role }
     if (action.kind === 'unblock') return pod
-    if (action.kind === 'qualify') return { ...pod, priority: action.priority }
     const process: Process = { kind: 'slave', master: action.master, link: 'connected', offset: 0 }
     return { ...pod, process, masterSince: undefined }
   })

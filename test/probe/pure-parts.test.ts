@@ -5,7 +5,7 @@ import { reconnectDelay } from '../../src/probe/connection.ts'
 import type { PodFacts } from '../../src/probe/inventory.ts'
 import { labelPatch } from '../../src/probe/label-patch.ts'
 import { answered, blocked, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
-import { parseFailoverAnswer, parsePriority, parseReplicaInfo, parseReplicas, parseRole, parseRunId, parseSentinelAnswer } from '../../src/probe/replies.ts'
+import { parseOffset, parseRole, parseSentinelAnswer, parseSetting, parseVote } from '../../src/probe/replies.ts'
 import { master, slaveOf } from './observations.ts'
 
 await t.test('ROLE of a master lists its replicas', async (t) => {
@@ -22,36 +22,27 @@ for (const reply of [undefined, 'OK', [], ['sentinel', ['mymaster']], ['master',
 
 await t.test('a sentinel in a failover names the promoted one while it still monitors the old one', async (t) => {
   const reply = ['name', 'mymaster', 'ip', '10.0.0.0', 'port', '6379', 'flags', 's_down,o_down,master,failover_in_progress', 'config-epoch', '3']
-  t.strictSame(parseSentinelAnswer(['10.0.0.1', '6379'], reply), { named: '10.0.0.1', monitored: '10.0.0.0', failingOver: true, objectivelyDown: true, configEpoch: 3 })
+  t.strictSame(parseSentinelAnswer(['10.0.0.1', '6379'], reply, [1, 'ab', 4]), {
+    named: '10.0.0.1', monitored: '10.0.0.0', failingOver: true, subjectivelyDown: true, configEpoch: 3, vote: { leader: 'ab', epoch: 4 },
+  })
 })
 
-await t.test('what a sentinel knows of its replicas', async (t) => {
-  const flat = (ip: string, offset: string, ...more: string[]) => ['name', `${ip}:6379`, 'ip', ip, 'slave-repl-offset', offset, 'slave-priority', '100', 'runid', 'ab', 'info-refresh', '900', ...more]
-  t.strictSame(parseReplicas([flat('10.0.0.1', '42'), flat('10.0.0.2', '41')]), [
-    { address: '10.0.0.1', offset: 42, priority: 100, runId: 'ab', age: 900, isEligible: true }, { address: '10.0.0.2', offset: 41, priority: 100, runId: 'ab', age: 900, isEligible: true },
-  ])
-  for (const unfit of [['flags', 'slave,s_down'], ['flags', 'slave,disconnected'], ['flags', 'slave', 'last-ok-ping-reply', '5001']]) {
-    t.equal(parseReplicas([flat('10.0.0.1', '42', ...unfit)])[0]?.isEligible, false, unfit.join(' '))
-  }
-  t.equal(parseReplicas([['slave-priority', '0']])[0]?.isEligible, false)
-  t.strictSame(parseReplicas(null), [])
+await t.test('a vote is one when a leader is named', async (t) => {
+  t.strictSame(parseVote([0, 'abc', 7]), { leader: 'abc', epoch: 7 })
+  for (const reply of [[0, '*', 0], [1, '*', 7], undefined, 'ERR', []]) t.equal(parseVote(reply), undefined)
 })
 
-await t.test('a sentinel that does not know the master gives no answer', async (t) => t.equal(parseSentinelAnswer(null, []), undefined))
+await t.test('a sentinel that does not know the master gives no answer', async (t) => t.equal(parseSentinelAnswer(null, [], undefined), undefined))
 
 await t.test('a replica without a link has the offset that INFO knows', async (t) => {
   const info = '# Replication\r\nrole:slave\r\nslave_read_repl_offset:9\r\nslave_repl_offset:42\r\nslave_priority:7\r\nmaster_repl_offset:7\r\n'
-  t.strictSame(parseReplicaInfo(info), { offset: 42, priority: 7 })
-  t.strictSame(parseReplicaInfo('role:master'), { offset: -1, priority: undefined })
-  t.equal(parsePriority(['replica-priority', '50']), 50)
-  for (const reply of [[], ['replica-priority', 'x'], 'ERR', null]) t.equal(parsePriority(reply), undefined)
-  t.equal(parseRunId('# Server\r\nrun_id:0af\r\n'), '0af')
-  t.equal(parseRunId(''), undefined)
+  t.equal(parseOffset(info), 42)
+  t.equal(parseOffset('role:master'), -1)
 })
 
-await t.test('a failover that was not clearly refused may have been accepted', async (t) => {
-  t.strictSame(['OK', 'INPROG Failover already in progress', 'NOGOODSLAVE No suitable replica to promote', 'Command timed out', 'ERR No such master'].map((text) => parseFailoverAnswer(text === 'OK' ? text : new Error(text))),
-    ['Accepted', 'InProgress', 'NoGoodReplica', 'Lost', 'Lost'])
+await t.test('a setting is the second of two', async (t) => {
+  t.equal(parseSetting(['replica-announce-ip', '10.0.0.1']), '10.0.0.1')
+  for (const reply of [[], ['x'], 'ERR', null]) t.equal(parseSetting(reply), undefined)
 })
 
 await t.test('one refused connection is no proof of death, two some time apart are', async (t) => {
@@ -62,15 +53,23 @@ await t.test('one refused connection is no proof of death, two some time apart a
 })
 
 await t.test('a timeout between two refusals starts the proof again', async (t) => {
-  t.equal(refused(lost(refused(UNSEEN, 1000)), 1030).process.kind, 'unknown')
+  t.equal(refused(lost(refused(UNSEEN, 1000), 1010), 1030).process.kind, 'unknown')
 })
 
 await t.test('a closed connection forgets what a process is, not whom it followed; its death forgets both', async (t) => {
   const replica = answered(UNSEEN, slaveOf(0), 0)
-  t.match(lost(replica), { process: { kind: 'unknown' }, followed: '10.0.0.0' })
+  t.match(lost(replica, 5), { process: { kind: 'unknown' }, followed: '10.0.0.0' })
   t.match(blocked(replica), { process: { kind: 'busy' }, followed: '10.0.0.0' })
-  t.match(answered(lost(replica), master, 5), { followed: '10.0.0.0', masterSince: 5 })
+  t.match(answered(lost(replica, 5), master, 5), { followed: '10.0.0.0', masterSince: 5 })
   t.equal(refused(refused(replica, 0), 50).followed, undefined)
+})
+
+await t.test('silent since the first question without an answer, until the next answer or its death', async (t) => {
+  const silent = lost(lost(answered(UNSEEN, master, 0), 7), 9)
+  t.equal(silent.silentSince, 7)
+  t.equal(answered(silent, master, 11).silentSince, undefined)
+  t.equal(refused(silent, 12).silentSince, 7)
+  t.equal(refused(refused(silent, 12), 40).silentSince, undefined)
 })
 
 await t.test('a replica that never synchronised followed nobody', async (t) => {

@@ -63,7 +63,7 @@ await scene('the probe is stopped after it asked for the failover, another takes
   t.teardown(second.stop)
   await until('the second probe is ready', async () => second.isListening() && (await second.get('/readyz')).status === 200)
   leave(lab, 0)
-  await until('the failover is asked for', () => did(probe, 'failover asked for'))
+  await until('the failover is asked for', () => did(probe, 'election held'))
   probe.kill('SIGSTOP')
   await until('the second holds the Lease', () => did(second, 'lease acquired'))
   await until('it labels the new master', () => masterLabel(lab) > 0)

@@ -54,7 +54,7 @@ function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, fla
     writeFileSync(file('bin', name), text)
     chmodSync(file('bin', name), 0o755)
   }
-  for (const name of ['cluster', 'redis-start', 'redis-ready', 'redis-alive', 'redis-prestop', 'sentinel-start', 'sentinel-ready', 'sentinel-alive']) {
+  for (const name of ['cluster', 'redis-start', 'redis-ready', 'redis-alive', 'redis-prestop', 'sentinel-start', 'sentinel-ready', 'sentinel-alive', 'sentinel-members']) {
     symlinkSync(`${SCRIPTS}${name}.sh`, file('config', `${name}.sh`))
   }
   for (const name of ['local.sh', 'passwords.sh', 'certificate.sh']) symlinkSync(`${LOCAL_SCRIPTS}${name}`, file('config', name))
@@ -87,6 +87,7 @@ function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, fla
     POD_NAME: `lab-redis-${ordinal}`,
     // no patience: whoever starts at all starts in the first look
     BOOTSTRAP_WAIT: '0',
+    BOOTSTRAP_LIMIT: '0',
     RESUME_WAIT: '0',
   }
   const command = (script: string): [string, string[]] => [which(shell[0] ?? ''), [...shell.slice(1), file('config', script)]]

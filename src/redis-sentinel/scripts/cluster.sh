@@ -26,13 +26,21 @@ EARLY=${EARLY:-3}
 BEHIND=$DATA_DIR/.behind
 # there when a person has decided: redis-serve.sh
 SERVE=$DATA_DIR/.serve
+# of redis-fence.sh: its process, that of its redis, and when it last began a round, in hundredths of a second since boot
+FENCE=$DATA_DIR/.fence
+# there while this master takes no writes: when it last heard a majority of the sentinels, or `unnamed`
+FENCED=$DATA_DIR/.fenced
+# when this redis last was in its master's stream, or the master that a majority names, in seconds since 1970
+IN_STREAM=$DATA_DIR/.in-stream
+# what a first copy leaves until its append only file is written: redis-start.sh
+UNFINISHED=$DATA_DIR/appendonlydir/temp-appendonly.aof.incr
 CARRIAGE_RETURN=$(printf '\r')
 asked=''
 
 # The kubelet refreshes the files while the pod runs, so a script that waits calls this again in each round.
 load_cluster() {
   [ -r "$CONFIG_DIR/cluster.env" ] || return 1
-  REDIS_CLI_FLAGS='' AUTH=''
+  REDIS_CLI_FLAGS='' AUTH='' IDENTITY=''
   # shellcheck source=/dev/null # written by the operator
   . "$CONFIG_DIR/cluster.env"
   ordinal=${POD_NAME##*-}
@@ -106,6 +114,17 @@ first_line() {
   line=${line%"$CARRIAGE_RETURN"}
 }
 
+# The server of this pod may not have the Secret's newest password yet.
+use_accepted() {
+  [ ! -s "$ACCEPTED" ] || { read_password "$ACCEPTED" && use_here "$kept"; }
+}
+
+# start_fence PID: beside the redis with that process id, which is its parent, or becomes it when the script that starts it has ended. It holds
+# none of the script's own files open, or the kubelet would wait for it.
+start_fence() {
+  sh "$CONFIG_DIR/redis-fence.sh" "$1" </dev/null >/dev/null 2>&1 &
+}
+
 # renew_early_links PORT: closes, once, what the other pods opened in the first seconds of this server; they connect again within one.
 # While a pod has no endpoint kube-proxy rejects a connection to its Service with an ICMP error. On the node of the one that connects, Linux
 # only queues that error, sends the SYN again a second later, and the connection comes about: but the error stays in its queue, epoll
@@ -135,23 +154,21 @@ refuses() {
   return 1
 }
 
-# Of all other pods: does anybody refuse the new password? Those that a replica would link to are asked as the user that it links as: where
-# no password is wanted yet that user is not there, and redis-cli goes on as another one.
+# others_refuse CREDENTIAL: is there another pod that does not know it? Asked is as a user that redis and sentinels have: a server without it
+# that wants no password says so as well, and redis-cli goes on as `default`.
 others_refuse() {
   open_answers
-  for address in $SENTINEL_ADDRESSES; do ask "$address" "$address" "$SENTINEL_PORT" PING; done
-  if [ "$SERVER" = redis ] && wants_password; then
-    as_default=$REDIS_CLI_FLAGS
-    REDIS_CLI_FLAGS="${REDIS_CLI_FLAGS% --user default} --user operator-replication"
-    REDISCLI_AUTH=$(password_of operator-replication "$password")
-    export REDISCLI_AUTH
-  fi
-  for address in $REDIS_ADDRESSES; do ask "$address" "$address" "$REDIS_PORT" PING; done
-  REDIS_CLI_FLAGS=${as_default:-$REDIS_CLI_FLAGS}
+  kept_flags=$REDIS_CLI_FLAGS
+  use_there operator-sentinel "$1"
+  # shellcheck disable=SC2086 # lists
+  for address in $(without "${me:-}" $SENTINEL_ADDRESSES); do ask "$address" "$address" "$SENTINEL_PORT" PING; done
+  # shellcheck disable=SC2086
+  for address in $(without "${me:-}" $REDIS_ADDRESSES); do ask "$address" "$address" "$REDIS_PORT" PING; done
+  REDIS_CLI_FLAGS=$kept_flags
   use_here "$password"
   await_answers 1
   for address in $REDIS_ADDRESSES $SENTINEL_ADDRESSES; do
-    if refuses "$address" || grep -q 'AUTH failed' "$ANSWERS/$address.error"; then return 0; fi
+    if refuses "$address" || grep -q 'AUTH failed' "$ANSWERS/$address.error" 2>/dev/null; then return 0; fi
   done
   return 1
 }

@@ -5,6 +5,9 @@ set -u
 # shellcheck source=cluster.sh
 . "${CONFIG_DIR:-/config}/cluster.sh"
 
+# hundredths of a second
+FENCE_STALE=${FENCE_STALE:-1000}
+
 local_redis() {
   local_cli "$REDIS_PORT" "$@"
 }
@@ -44,6 +47,24 @@ apply_live() {
   cp "$CONFIG_DIR/live.conf" "$LIVE"
 }
 
+# redis-fence.sh looks at the sentinels at least once a second. A pod of an older operator has none yet, and its redis is PID 1.
+keep_fence() {
+  server='' beat=''
+  now
+  [ ! -s "$FENCE" ] || read -r _ server beat <"$FENCE"
+  if [ -z "$beat" ] || [ $((clock - beat)) -ge "$FENCE_STALE" ]; then start_fence "${server:-1}"; fi
+}
+
+# A master that takes no writes.
+refuse_fenced() {
+  [ -s "$FENCED" ] && read -r since <"$FENCED" || return 0
+  now
+  case $since in
+    unnamed) refuse 'takes no writes: no majority of the sentinels names it' ;;
+    *) refuse "takes no writes: it has heard no majority of the sentinels for $(((clock - since) / 100)) s" ;;
+  esac
+}
+
 judge() {
   read_info
   [ -z "$refusal" ] || refuse 'redis refuses the password'
@@ -52,7 +73,7 @@ judge() {
   [ "$disk" = ok ] || refuse 'redis cannot write to its disk'
   # with the link up and nothing being written, the file has what this redis has
   [ "$rewriting" = yes ] || { [ "$role" = slave ] && [ "$link" != up ]; } || rm -f "$BEHIND"
-  [ "$role" = slave ] || exit 0
+  [ "$role" = slave ] || { refuse_fenced && exit 0; }
   # redis-start.sh has told the sentinels how old its data was; once it was in a stream its offset tells, also when the master is gone
   if [ "$link" = up ] || [ "$offset" -gt 1 ]; then
     # a small one is the probe's, which prefers this replica for a moment
@@ -73,4 +94,5 @@ apply_users "$REDIS_PORT"
 announce
 apply_live
 renew_early_links "$REDIS_PORT"
+keep_fence
 local_redis INFO | judge

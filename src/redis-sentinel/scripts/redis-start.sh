@@ -4,14 +4,14 @@
 set -u
 # shellcheck source=cluster.sh
 . "${CONFIG_DIR:-/config}/cluster.sh"
+# shellcheck source=redis-age.sh
+. "$CONFIG_DIR/redis-age.sh"
 
 # A peer that does not answer is given this long at the first bootstrap (seconds), in case its volume holds old data.
 BOOTSTRAP_WAIT=${BOOTSTRAP_WAIT:-3}
 # A named master with data gives the others this long to answer, less than the sentinels take to act.
 RESUME_WAIT=${RESUME_WAIT:-2}
-# A named master whose replicas differ leaves the choice among them to the sentinels for this long.
-UNEVEN_WAIT=${UNEVEN_WAIT:-20}
-# After this long without a replica that the sentinels can promote, a pod with data serves it.
+# After this long without another master, a pod with data serves it.
 HANDOVER_LIMIT=${HANDOVER_LIMIT:-60}
 
 look() {
@@ -26,10 +26,9 @@ look() {
   read_peers
 }
 
-# agreed: the address that a majority of all configured sentinels names. chosen: the sentinel that gets every forced
-# failover, because two that are forced 0.3 s apart promote two masters.
+# agreed: the address that a majority of all configured sentinels names.
 read_votes() {
-  sentinels=0 answered=0 votes='' chosen='' chosen_names='' agreed='' strangers=''
+  sentinels=0 answered=0 votes='' agreed='' strangers=''
   for sentinel in $SENTINEL_ADDRESSES; do
     sentinels=$((sentinels + 1))
     if refuses "sentinel-$sentinel"; then strangers="$strangers $sentinel"; fi
@@ -38,7 +37,6 @@ read_votes() {
     listed "$line" "$REDIS_ADDRESSES" || continue
     answered=$((answered + 1))
     votes="$votes $line"
-    [ -n "$chosen" ] || { chosen=$sentinel chosen_names=$line; }
   done
   for candidate in $REDIS_ADDRESSES; do
     count=0
@@ -48,10 +46,10 @@ read_votes() {
 }
 
 # live: replicas that were in the replication stream since their own start. A replica that has restarted as well, or
-# never synchronized, reports an offset of 0 or 1. even: all of them are live and have the same. locked: those that refuse the password or the certificate; they run, so
-# what they hold may be newer than anything here, and only a person can open them.
+# never synchronized, reports an offset of 0 or 1. locked: those that refuse the password or the certificate; they run, so what they hold may be
+# newer than anything here, and only a person can open them.
 read_peers() {
-  silent='' masters='' followed='' live='' filled='' locked='' even=yes common=''
+  silent='' masters='' followed='' live='' filled='' locked=''
   for peer in $REDIS_ADDRESSES; do
     [ "$peer" = "$me" ] && continue
     if refuses "redis-$peer"; then locked="$locked $peer" && continue; fi
@@ -64,8 +62,6 @@ read_peers() {
         ;;
       slave)
         [ "$offset" -gt 1 ] && live="$live $peer" replicas_seen="$replicas_seen $peer"
-        [ "$offset" -gt 1 ] && [ "$offset" -eq "${common:-$offset}" ] || even=no
-        common=$offset
         ;;
       *) silent="$silent $peer" && continue ;;
     esac
@@ -94,8 +90,7 @@ holds_data() {
 # After a full synchronization redis keeps the former append only file, complete and old, until the first one of the copy is written; what
 # comes meanwhile goes to this file. One that dies in between comes back with the old data.
 note_unfinished_copy() {
-  unfinished=$DATA_DIR/appendonlydir/temp-appendonly.aof.incr
-  [ ! -e "$unfinished" ] || { : >"$BEHIND" && rm -f "$unfinished"; }
+  [ ! -e "$UNFINISHED" ] || { : >"$BEHIND" && rm -f "$UNFINISHED"; }
 }
 
 # Data that is as new as this pod has ever had it.
@@ -139,7 +134,7 @@ decide() {
   elif [ -n "$masters" ]; then
     decide_between_masters
   elif [ -n "$live" ] || { [ -n "$filled" ] && ! is_current; }; then
-    decide_handover
+    decide_return
   elif [ -n "$locked" ]; then
     reason="$me is named master, but does not know about the data of$locked"
   elif [ -z "$silent" ]; then
@@ -194,44 +189,11 @@ decide_between_masters() {
   done
 }
 
-# This pod was the master and has restarted: it never resumes while a replica has the data. A forced failover chooses by
-# figures up to ten seconds old, so it is asked for only when no choice can be wrong. Else the sentinels are left to find
-# this pod down, which they do with fresh figures; when they do not, their figures are fresh after a while as well.
-decide_handover() {
-  decision='wait'
-  reason="$me has restarted as the named master, the data is at${live:-$filled}"
-  if [ "$even" = yes ] || elapsed "$UNEVEN_WAIT"; then decision=handover; fi
+# This pod was the master and has restarted: it never resumes while others have the data, and chooses none of them. The probe promotes the
+# best one, by the sentinels' votes, as soon as it finds this one dead; without a probe the sentinels do, after their time.
+decide_return() {
+  reason="$me has restarted as the named master, the data is at${live:-$filled}: another one is to be promoted"
   is_current && elapsed "$HANDOVER_LIMIT" && decision=master
-}
-
-# The sentinel that accepted a failover once is the only one to be asked again, unless it has been silent for long.
-hand_over() {
-  now
-  if [ "$chosen" != "${accepted:-$chosen}" ] && [ $((clock - accepted_at)) -lt 1000 ]; then return; fi
-  # its own view, younger than the majority's: a failover of the new, living master would lose writes
-  [ "$chosen_names" = "$me" ] || return 0
-  ask failover "$chosen" "$SENTINEL_PORT" SENTINEL FAILOVER "$MASTER_NAME"
-  await_answers 1
-  first_line failover
-  log "SENTINEL FAILOVER at $chosen: $line"
-  case $line in OK | *INPROG*) accepted=$chosen accepted_at=$clock ;; esac
-}
-
-# Sentinels prefer the replica with the lowest number, and never take one with 0. The offset, which they look at next, is
-# 0 after each restart: so a replica that starts tells by this number when its data was last written, and that there is
-# none. redis-ready.sh sets the usual 100 when it is synchronized.
-priority_of_data() {
-  if is_new && [ -z "$masters$live$filled$locked$strangers" ]; then echo 100 && return; fi
-  holds_data || { echo 0 && return; }
-  written=0
-  for file in "$DATA_DIR"/appendonlydir/*.aof "$DATA_DIR"/appendonlydir/*.rdb "$DATA_DIR"/appendonly.aof "$DATA_DIR"/dump.rdb; do
-    [ -s "$file" ] || continue
-    # a synchronization writes it, and a start with append only files does not read it
-    case $file in */dump.rdb) if grep -q '^appendonly yes' "$CONFIG_DIR/redis.conf"; then continue; fi ;; esac
-    time=$(stat -c %Y "$file")
-    [ "$time" -le "$written" ] || written=$time
-  done
-  echo $((2147483647 - written))
 }
 
 # start ROLE [MASTER]
@@ -245,14 +207,13 @@ start() {
     echo "replica-announce-port $REDIS_PORT"
     # the probe ends a script that blocks the master before the sentinels fail over because of it
     echo "busy-reply-threshold $((DOWN_AFTER_MILLISECONDS * 4 / 10))"
+    # redis.conf has another one from five pods on: its text must stay what it was, or an upgrade would restart all
+    echo "min-replicas-to-write $MIN_REPLICAS"
     [ "$1" = master ] || echo "replicaof $2 $REDIS_PORT"
     [ "$1" = master ] || echo "replica-priority $(priority_of_data)"
     user_lines
-    if [ -n "$password" ]; then
-      use_towards_others operator-replication
-      if [ "$their_user" != default ] && others_refuse; then their_user=default their_password=$(quoted '' "$password"); fi
-      printf 'masteruser %s\nmasterauth %s\n' "$their_user" "$their_password"
-    fi
+    use_towards_others operator-replication
+    printf 'masteruser %s\nmasterauth %s\n' "$their_user" "$their_password"
   } >>"$DATA_DIR/redis.conf"
   # .seen: this volume has served once. .synced: says redis-ready.sh, of the process that runs now.
   : >"$DATA_DIR/.seen"
@@ -260,15 +221,14 @@ start() {
   cp "$CONFIG_DIR/live.conf" "$LIVE" 2>/dev/null
   now
   echo "$clock" >"$STARTED"
-  rm -f "$WAITING" "$SERVE" "$DATA_DIR/.synced"
+  rm -f "$WAITING" "$SERVE" "$DATA_DIR/.synced" "$FENCE" "$FENCED"
   # what it starts with is the data from now on
   [ "$1" != master ] || rm -f "$BEHIND"
   close_answers
   note_passwords
-  # redis-ready.sh changes to the other user as soon as that is there
-  [ "${their_user:-}" != default ] || rm -f "$USED"
   note_certificate
   unset REDISCLI_AUTH
+  start_fence $$
   log "starts as $*; $answered of $sentinels sentinels answer and name${votes:- nobody}," \
     "masters:${masters:- none}, live replicas:${live:- none}, with data:${filled:- none}, silent:${silent:- none}"
   exec "$(program server)" "$DATA_DIR/redis.conf"
@@ -295,7 +255,6 @@ while :; do
   case $decision in
     master) start master ;;
     replica) start replica "$target" ;;
-    handover) hand_over ;;
   esac
   waiting "$reason"
   sleep 0.1

@@ -4,16 +4,21 @@
 set -u
 # shellcheck source=cluster.sh
 . "${CONFIG_DIR:-/config}/cluster.sh"
+# shellcheck source=sentinel-members.sh
+. "$CONFIG_DIR/sentinel-members.sh"
 
 STATE=$DATA_DIR/sentinel.conf
-# the redis addresses by ordinal at the time of the state: they change when Services are created anew
-KNOWN=$DATA_DIR/.redis-addresses
 # Without state, this many looks at the others come before the last known master is taken.
 LOOKS=${LOOKS:-3}
+# At the first bootstrap the master is given this long to start (seconds), before another one may be promoted.
+BOOTSTRAP_LIMIT=${BOOTSTRAP_LIMIT:-30}
+# A sentinel that starts gives its master this long at least. When all pods start together, redis waits for a majority of the
+# sentinels, and is slower on a busy machine: it must not be taken for dead meanwhile. sentinel-ready.sh sets what the spec says.
+PATIENCE_MILLISECONDS=5000
 
 # Votes are in the epochs: a sentinel that forgot them could vote twice.
 read_state() {
-  master='' config_epoch='' leader_epoch='' current_epoch=''
+  master='' former='' former_epoch='' config_epoch='' leader_epoch='' current_epoch=''
   [ -s "$STATE" ] || return 0
   while read -r directive option first second _; do
     [ "$directive" = sentinel ] || continue
@@ -24,19 +29,19 @@ read_state() {
       current-epoch) current_epoch=$first ;;
     esac
   done <"$STATE"
-  listed "$master" "$REDIS_ADDRESSES" || translate
+  [ -z "$master" ] || translate
 }
 
-# A master that is no longer at its address is the same ordinal at the new one. Its epoch goes: the others know better.
+# A master that is no longer at its address is the same ordinal at the new one, in the same epoch: with an older one the others would
+# bring the old address back. One without an ordinal is being scaled away, or nobody knows it: who knows better is asked.
 translate() {
-  former=$master master='' config_epoch='' position=0
-  [ -n "$former" ] && [ -s "$KNOWN" ] || return 0
-  read -r addresses <"$KNOWN"
-  for address in $addresses; do
-    # shellcheck disable=SC2086 # a list
-    [ "$address" = "$former" ] && master=$(entry "$position" $REDIS_ADDRESSES)
-    position=$((position + 1))
-  done
+  moved=$(now_at "$master")
+  if [ -n "$moved" ]; then
+    [ "$moved" = "$master" ] || source="it was $master before its Service was made anew"
+    master=$moved
+  elif ! listed "$master" "$REDIS_ADDRESSES"; then
+    former=$master former_epoch=$config_epoch master='' config_epoch=''
+  fi
 }
 
 look() {
@@ -56,7 +61,7 @@ ask_sentinels() {
   for sentinel in $SENTINEL_ADDRESSES; do
     [ -s "$ANSWERS/sentinel-$sentinel" ] || continue
     read_master <"$ANSWERS/sentinel-$sentinel"
-    if listed "$address" "$REDIS_ADDRESSES" && [ "$epoch" -gt "$best" ]; then
+    if listed "$address" "$REDIS_ADDRESSES $former" && [ "$epoch" -gt "$best" ]; then
       best=$epoch master=$address source="sentinel $sentinel names it in epoch $epoch"
     fi
   done
@@ -64,19 +69,19 @@ ask_sentinels() {
 
 # Then the redis pods: a master counts for itself and a replica for the one that it follows, dead or alive.
 ask_redis() {
-  voices='' best=0
+  voices='' best=0 running='' candidate=''
   for redis in $REDIS_ADDRESSES; do
     read_info_of "redis-$redis"
     case $role in
-      master) voices="$voices $redis" ;;
+      master) voices="$voices $redis" running="$running $redis" ;;
       slave) voices="$voices $master_host" ;;
     esac
   done
-  for candidate in $LAST_MASTER $REDIS_ADDRESSES; do
+  for one in $LAST_MASTER $REDIS_ADDRESSES $former; do
     count=0
-    for voice in $voices; do [ "$voice" = "$candidate" ] && count=$((count + 1)); done
-    if [ "$count" -gt "$best" ] && listed "$candidate" "$REDIS_ADDRESSES"; then
-      best=$count master=$candidate source="$count redis pods name it"
+    for voice in $voices; do [ "$voice" = "$one" ] && count=$((count + 1)); done
+    if [ "$count" -gt "$best" ] && listed "$one" "$REDIS_ADDRESSES $former"; then
+      best=$count candidate=$one source="$count redis pods name it"
     fi
   done
 }
@@ -95,22 +100,36 @@ await_unlocked() {
 
 find_master() {
   looks=0
-  until [ -n "$master" ] || [ "$looks" -eq "$LOOKS" ]; do
+  until [ -n "$master" ]; do
     [ "$looks" -eq 0 ] || sleep 0.5
     looks=$((looks + 1))
-    waiting 'no state, looks for the master'
+    waiting "no state, looks for the master${candidate:+; $candidate does not answer yet}"
     look
     ask_sentinels
-    if [ -n "$master" ]; then return; fi
+    if [ -n "$master" ]; then break; fi
     # whoever refuses may know better than the rest: no guess without them
-    if [ -z "$locked" ]; then ask_redis; else await_unlocked; fi
+    if [ -n "$locked" ]; then await_unlocked && continue; fi
+    ask_redis
+    if [ -n "$LAST_MASTER$former" ]; then choose; else choose_first; fi
   done
-  [ -z "$master" ] || return 0
+  [ "$master" != "$former" ] || config_epoch=$former_epoch
+}
+
+choose() {
+  master=$candidate
+  [ -z "$master" ] && [ "$looks" -ge "$LOOKS" ] || return 0
   if listed "$LAST_MASTER" "$REDIS_ADDRESSES"; then
     master=$LAST_MASTER source='it was the last master'
   else
-    master=${REDIS_ADDRESSES%% *} source='it is the first ordinal'
+    master=$former source='it was before the restart, and nobody knows better'
   fi
+}
+
+# The first bootstrap: the first ordinal needs no sentinel to become master (redis-start.sh). A sentinel that monitors it before it has
+# answered takes it for dead a moment later, and a replica is promoted. One that does not come at all is replaced.
+choose_first() {
+  [ -n "$candidate" ] || candidate=${REDIS_ADDRESSES%% *} source='it is the first ordinal'
+  if listed "$candidate" "$running" || lasted "$SINCE-bootstrap" "$BOOTSTRAP_LIMIT"; then master=$candidate; fi
 }
 
 # The members are seeded: a sentinel learns replicas from a living master every ten seconds, and knows none when that
@@ -125,13 +144,13 @@ write_config() {
   echo "sentinel announce-ip $me"
   echo "sentinel announce-port $SENTINEL_PORT"
   echo "sentinel monitor $MASTER_NAME $master $REDIS_PORT $QUORUM"
-  echo "sentinel down-after-milliseconds $MASTER_NAME $DOWN_AFTER_MILLISECONDS"
+  echo "sentinel down-after-milliseconds $MASTER_NAME $down_after"
   echo "sentinel failover-timeout $MASTER_NAME $FAILOVER_TIMEOUT"
   # one replica at a time synchronizes with a new master, the others go on serving
   echo "sentinel parallel-syncs $MASTER_NAME 1"
   user_lines
-  if [ -n "$password" ]; then
-    use_towards_others operator-sentinel
+  use_towards_others operator-sentinel
+  if [ "$their_password" != '""' ]; then
     # no echo: that of dash takes backslashes apart
     printf 'sentinel sentinel-user %s\nsentinel sentinel-pass %s\n' "$their_user" "$their_password"
     printf 'sentinel auth-user %s %s\nsentinel auth-pass %s %s\n' "$MASTER_NAME" "$their_user" "$MASTER_NAME" "$their_password"
@@ -152,7 +171,13 @@ write_config() {
   done
 }
 
-rm -rf "$WAITING" "$DATA_DIR"/.answers.*
+# keep FILE: FILE.new takes its place when it is on the disk as a whole. Without that a loss of power may leave an empty one, and a sentinel
+# that forgot its votes.
+keep() {
+  dd if=/dev/null of="$1.new" conv=notrunc,fsync 2>/dev/null && mv "$1.new" "$1"
+}
+
+rm -rf "$WAITING" "$STRANGERS" "$SINCE"-* "$DATA_DIR"/.answers.*
 open_answers
 while :; do
   load_cluster || exit 1
@@ -162,13 +187,20 @@ while :; do
   waiting "${no_password:-no address for ordinal $ordinal in cluster.env yet}"
   sleep 1
 done
-source='it was before the restart'
+source='it was before the restart' candidate=''
 read_state
 find_master
+down_after=$DOWN_AFTER_MILLISECONDS
+if [ "$down_after" -lt "$PATIENCE_MILLISECONDS" ]; then
+  down_after=$PATIENCE_MILLISECONDS
+  now
+  echo "$clock" >"$PATIENT"
+fi
 # by way of a second file: a crash in the middle must not cost the state
 rm -f "$STATE.new"
-write_config >"$STATE.new" && mv "$STATE.new" "$STATE" || exit 1
-echo "$REDIS_ADDRESSES" >"$KNOWN"
+write_config >"$STATE.new" && keep "$STATE" || exit 1
+echo "$REDIS_ADDRESSES" >"$KNOWN.new" && keep "$KNOWN"
+echo "$me" >"$ANNOUNCED"
 rm -f "$WAITING"
 close_answers
 now

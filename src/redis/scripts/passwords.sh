@@ -1,37 +1,52 @@
 # shellcheck shell=sh
-# Sourced where the spec has `auth`: the password of the mounted Secret, and its change under a running server. A redis user may have
-# several passwords: a new one is accepted as soon as the pod sees it, used towards the others when none of them refuses it, and the former
-# one ends ten minutes later. So nobody is refused, in whatever order the kubelets bring the Secret.
+# The users of this pod's server, and the change of their passwords while it runs. What changes is a credential: the identity of the
+# RedisSentinel together with the password of the Secret that the spec may name under `auth`. A redis user may have several passwords:
+# those of a new credential are accepted as soon as the pod sees it, used towards the others when none of them refuses them, and those of
+# the former one end ten minutes later. So nobody is refused, in whatever order the kubelets bring the files. A server that was started by
+# a version without identities is taken along in the same way.
 # No password is ever on a command line, which everybody on the node can read: redis-cli has it in its environment or from its standard
 # input, and printf is a part of the shell.
 # shellcheck disable=SC2034 # most variables are for the scripts that source this file
 
-# the newest password that the server of this pod accepts; none: it wants none
-ACCEPTED=$DATA_DIR/.password
-# accepted beside it
-FORMER=$DATA_DIR/.password-former
+# The credentials that the server of this pod accepts, the newest first, one a line: "IDENTITY PASSWORD". A `-` is no identity, and nothing
+# behind it no password.
+CREDENTIALS=$DATA_DIR/.credentials
+# written at each check of a server that runs
+LATELY=$DATA_DIR/.lately
 # there when the newest one is what this server uses towards the others
 USED=$DATA_DIR/.password-used
+# the rules of the operator's users that the server has
+RULES=$DATA_DIR/.rules
 # the users.acl that the server has
 USERS=$DATA_DIR/.users
 FORMER_SECONDS=${FORMER_SECONDS:-600}
 # of the exporter's own user, made by the pod's init container
 EXPORTER=${EXPORTER:-/exporter/password.json}
-# Users with the rights that replication, the sentinels and the probe need, and passwords that are made from the one of the Secret: what
-# these processes keep does not open the data. The scripts themselves and the applications are `default`.
+# Users with the rights that replication, the sentinels and the probe need, and passwords that are made from the credential: what these
+# processes keep does not open the data, and only the pods of this RedisSentinel take it. The scripts themselves and the applications are
+# `default`, and so is whoever is refused where no password is wanted, such as a sentinel of another cluster that a used address leads here.
 OWN_USERS=${OWN_USERS:-}
 SERVER=${SERVER:-redis}
+NEWLINE='
+'
 
 # no_password: why there is none although there should be one, so that nothing starts unprotected by mistake.
 load_password() {
   unset REDISCLI_AUTH
   no_password='' password='' previous=''
-  [ -d "$AUTH_DIR" ] || return 0
-  # also for what redis and sentinel write later: both keep passwords in the files that they rewrite
-  umask 077
-  read_secret previous-password && previous=$secret
-  if read_secret password; then password=$secret; else no_password="$AUTH_DIR/password is not one line with a password"; fi
+  if [ -d "$AUTH_DIR" ]; then
+    # also for what redis and sentinel write later: both keep passwords in the files that they rewrite
+    umask 077
+    read_secret previous-password && previous=$secret
+    if read_secret password; then password=$secret; else no_password="$AUTH_DIR/password is not one line with a password"; fi
+  fi
   use_here "$password"
+  own=${IDENTITY:--}
+  credential="$own "
+  if wants_password; then credential=$credential$password; else previous=''; fi
+  [ "$previous" != "$password" ] || previous=''
+  # what is accepted when no change is under way
+  wanted=$credential${previous:+$NEWLINE$own $previous}
 }
 
 # use_here PASSWORD: for redis-cli; with the user's name it is right also where no password is wanted
@@ -44,6 +59,13 @@ use_here() {
   esac
 }
 
+# use_there USER CREDENTIAL: for redis-cli as well
+use_there() {
+  made=$(password_of "$1" "$2")
+  use_here "${made:-$password}"
+  [ -z "$made" ] || REDIS_CLI_FLAGS="${REDIS_CLI_FLAGS% --user default} --user $1"
+}
+
 # secret: the one line of that file of the Secret
 read_secret() {
   secret='' more=''
@@ -51,9 +73,47 @@ read_secret() {
   [ -n "$secret" ] && [ -z "$more" ]
 }
 
-read_password() {
-  kept=''
-  [ ! -r "$1" ] || IFS= read -r kept <"$1"
+# Is a password wanted? While a running cluster gets one, pods without it are among the others: AUTH is `open` in cluster.env until then.
+wants_password() {
+  [ -n "$password" ] && [ "${AUTH:-required}" = required ]
+}
+
+# accepted: what the running server accepts, also when a version without identities has started it
+read_credentials() {
+  accepted=''
+  if [ -r "$CREDENTIALS" ]; then
+    read_lines '' <"$CREDENTIALS"
+  else
+    [ ! -r "$DATA_DIR/.password" ] || read_lines '- ' <"$DATA_DIR/.password"
+    [ ! -r "$DATA_DIR/.password-former" ] || read_lines '- ' <"$DATA_DIR/.password-former"
+  fi
+  accepted=${accepted:-- }
+  newest=${accepted%%"$NEWLINE"*}
+}
+
+read_lines() {
+  while IFS= read -r line; do accepted=$accepted${accepted:+$NEWLINE}$1$line; done
+}
+
+# contains LINES LINE
+contains() {
+  case "$NEWLINE$1$NEWLINE" in *"$NEWLINE$2$NEWLINE"*) ;; *) return 1 ;; esac
+}
+
+# union LINES...: each line once
+union() {
+  all=''
+  printf '%s\n' "$@" | while IFS= read -r line; do
+    if [ -z "$line" ] || contains "$all" "$line"; then continue; fi
+    all=$all$NEWLINE$line
+    printf '%s\n' "$line"
+  done
+}
+
+# keep TEXT FILE: whole or not at all
+keep() {
+  rm -f "$2.new"
+  printf '%s\n' "$1" >"$2.new" && mv "$2.new" "$2"
 }
 
 # quoted PREFIX PASSWORD: as redis.conf and redis-cli want it
@@ -61,9 +121,16 @@ quoted() {
   printf '"%s%s"' "$1" "$(printf '%s\n' "$2" | sed 's/["\\]/\\&/g')"
 }
 
-# password_of USER PASSWORD
+# password_of USER CREDENTIAL: nothing when there is no such user
 password_of() {
-  if [ "$1" = default ]; then printf '%s' "$2"; else printf '%s:%s' "$1" "$2" | sha256sum | cut -d' ' -f1; fi
+  case "$1 ${2%% *}" in
+    'default '*) printf '%s' "${2#* }" && return ;;
+    *' -') text=$1:${2#* } ;;
+    *) text=$1:${2%% *}:${2#* } ;;
+  esac
+  [ "$2" != '- ' ] || return 0
+  sum=$(printf '%s' "$text" | sha256sum)
+  printf '%s' "${sum%% *}"
 }
 
 # rules_of USER: an unknown command would keep the server from starting, and a sentinel has few
@@ -79,93 +146,153 @@ rules_of() {
         '+script|kill +function|kill'
       ;;
     'sentinel operator-sentinel') echo 'allchannels +ping +info +role +publish +subscribe +client|setname +sentinel' ;;
-    'sentinel operator-probe') echo 'allchannels +ping +psubscribe +client|setname +sentinel' ;;
+    'sentinel operator-probe') echo 'allchannels +ping +publish +psubscribe +client|setname +sentinel' ;;
   esac
 }
 
-# acl_lines COMMAND RULES-OF-DEFAULT RESET PASSWORD...: for redis.conf, or for redis-cli
+# What `default` may not: give a redis another master, and say or hear what sentinels tell each other (by a channel of redis, or directly).
+# Not while anybody may still do that as `default`.
+restriction() {
+  [ -n "$OWN_USERS" ] || return 0
+  case "$NEWLINE$1" in *"$NEWLINE- "*) return ;; esac
+  case $SERVER in
+    redis) echo "-replicaof -slaveof -failover -publish -subscribe clearselectors (+publish +subscribe$(other_channels))" ;;
+    sentinel) echo '-publish -sentinel|is-master-down-by-addr' ;;
+  esac
+}
+
+# Patterns for all channels whose names do not begin with this, since no rule can take one channel away.
+other_channels() {
+  rest=__sentinel__: begin=''
+  while [ -n "$rest" ]; do
+    next=${rest#?}
+    char=${rest%"$next"} rest=$next
+    printf ' &%s[^%s]* &%s' "$begin" "$char" "$begin$char"
+    begin=$begin$char
+  done
+}
+
+all_rules() {
+  for user in $OWN_USERS; do printf '%s ' "$user $(rules_of "$user")"; done
+  restriction "$accepted"
+}
+
+# acl_lines COMMAND RULES-OF-DEFAULT RESET CREDENTIALS: for redis.conf, or for redis-cli
 acl_lines() {
-  command=$1 rules=$2 reset=$3
-  shift 3
   for user in default $OWN_USERS; do
-    [ "$user" = default ] || rules="on -@all $(rules_of "$user")"
-    printf '%s %s' "$command" "$user${rules:+ $rules}${reset:+ $reset}"
-    for one in "$@"; do [ -z "$one" ] || printf ' %s' "$(quoted '>' "$(password_of "$user" "$one")")"; done
+    if [ "$user" = default ]; then rules="$2 $(restriction "$4")"; else rules="on -@all $(rules_of "$user")"; fi
+    printf '%s %s %s %s' "$1" "$user" "$rules" "$3"
+    passwords_of "$user" "$4"
     echo
   done
 }
 
-# use_towards_others USER: user and password for others
-use_towards_others() {
-  if wants_password; then their_user=$1; else their_user=default; fi
-  their_password=$(quoted '' "$(password_of "$their_user" "$password")")
+# passwords_of USER CREDENTIALS
+passwords_of() {
+  first=${2%%"$NEWLINE"*}
+  if [ "$1" = default ] && [ -z "${first#* }" ]; then printf ' nopass' && return; fi
+  printf '%s\n' "$2" | while IFS= read -r line; do
+    made=$(password_of "$1" "$line")
+    [ -z "$made" ] || printf ' %s' "$(quoted '>' "$made")"
+  done
 }
 
-# Is a password wanted? While a running cluster gets one, pods without it are among the others: AUTH is `open` in cluster.env until then.
-wants_password() {
-  [ -n "$password" ] && [ "${AUTH:-required}" = required ]
-}
-
-# For the file of a server that starts. What it accepted before is good for another while: others may not have the new one yet.
+# For the file of a server that starts; using: the credential that it can use towards the others.
 user_lines() {
-  if wants_password; then
-    read_password "$ACCEPTED"
-    [ "$kept" != "$password" ] || read_password "$FORMER"
-    former=${kept:-$previous}
-    [ "$former" != "$password" ] || former=''
-    acl_lines user 'on ~* &* +@all' '' "$password" "$former"
+  accepted=$wanted
+  if [ -r "$CREDENTIALS" ]; then
+    while IFS= read -r line; do if still_good "$line"; then accepted=$(union "$accepted" "$line"); fi; done <"$CREDENTIALS"
+  elif is_of_before || others_refuse "$credential"; then
+    accepted=$(union "$accepted" "- ${credential#* }" "${previous:+- $previous}")
   fi
+  choose_credential
+  [ "$accepted" = '- ' ] || acl_lines user 'on ~* &* +@all' '' "$accepted"
   [ ! -r "$EXPORTER" ] || printf 'user operator-exporter on -@all +ping +info +slowlog +latency +client|list +client|setname %s\n' \
     "$(quoted '>' "$(sed 's/.*:"\(.*\)"}$/\1/' "$EXPORTER")")"
 }
 
+# still_good CREDENTIAL: of those that this volume has known. Others may not have a new one yet; but a volume that was away for long must
+# not bring back a password that was given up meanwhile.
+still_good() {
+  case $1 in "- "* | "$own "*) if contains "$wanted" "$own ${1#* }"; then return 0; fi ;; esac
+  [ -e "$LATELY" ] && is_younger "$LATELY"
+}
+
+# A version without identities has used this volume, so the others may be of that version, too.
+is_of_before() {
+  [ -e "$DATA_DIR/.seen" ] || [ -e "$DATA_DIR/.redis-addresses" ]
+}
+
+# is_younger FILE: than the time for which a former credential is good
+is_younger() {
+  [ $(($(date +%s) - $(stat -c %Y "$1"))) -lt "$FORMER_SECONDS" ]
+}
+
+# using: the newest credential that none of the others refuses
+choose_credential() {
+  rest=$accepted
+  until [ -z "$rest" ]; do
+    using=${rest%%"$NEWLINE"*}
+    rest=${rest#"$using"}
+    rest=${rest#"$NEWLINE"}
+    if [ "$using" = "$accepted" ] || ! others_refuse "$using"; then return 0; fi
+  done
+  using=$credential
+}
+
+# use_towards_others USER: user and password for others
+use_towards_others() {
+  their_user=$1 their_password=$(password_of "$1" "$using")
+  # where there is no such user yet, a password is good as well
+  [ -n "$their_password" ] || their_user=default their_password=$password
+  their_password=$(quoted '' "$their_password")
+}
+
 # After user_lines: what the server that starts now will accept.
 note_passwords() {
-  rm -f "$USERS"
-  if ! wants_password; then
-    rm -f "$ACCEPTED" "$FORMER"
-    return
-  fi
-  keep_password "$password" "$ACCEPTED"
-  rm -f "$FORMER"
-  [ -z "$former" ] || keep_password "$former" "$FORMER"
-  : >"$USED"
+  rm -f "$USERS" "$DATA_DIR/.password" "$DATA_DIR/.password-former"
+  keep "$accepted" "$CREDENTIALS"
+  keep "$(all_rules)" "$RULES"
+  if [ "$using" = "$credential" ]; then : >"$USED"; else rm -f "$USED"; fi
 }
 
-keep_password() {
-  rm -f "$2.new"
-  printf '%s\n' "$1" >"$2.new" && mv "$2.new" "$2"
-}
-
-# apply_passwords PORT: the running server accepts what the Secret says now. A Secret that is gone or empty changes nothing.
+# apply_passwords PORT: the running server accepts what identity and Secret say now. A Secret that is gone or empty changes nothing.
 apply_passwords() {
-  [ -d "$AUTH_DIR" ] || return 0
-  read_password "$ACCEPTED"
+  [ -n "$OWN_USERS$password$no_password" ] || return 0
+  : >"$LATELY"
+  read_credentials
   if [ -n "$no_password" ]; then
     # once a minute
     [ "$(date +%M)" = "$(cat "$DATA_DIR/.told" 2>/dev/null)" ] || { date +%M >"$DATA_DIR/.told"; say "$no_password: the last one stays in force"; }
     no_password=''
-    use_here "$kept"
+    use_here "${newest#* }"
     return
   fi
-  wants_password || return 0
-  [ "$password" = "$kept" ] || accept_password "$1" || return 0
-  [ -e "$USED" ] || use_password
-  if [ -e "$FORMER" ]; then end_former "$1"; else accept_previous "$1"; fi
+  { [ "$newest" = "$credential" ] && [ "$(all_rules)" = "$(cat "$RULES" 2>/dev/null)" ]; } || accept_credential "$1" || return 0
+  [ -e "$USED" ] || use_credential
+  accept_previous "$1"
+  [ "$accepted" = "$wanted" ] || end_former "$1"
 }
 
-accept_password() {
-  use_here "$kept"
-  # nobody has a password at an open server: from now on everybody needs it
-  first=''
-  [ -n "$kept" ] || first=resetpass
-  answer=$(acl_lines 'ACL SETUSER' '' "$first" "$password" | local_cli "$1")
+accept_credential() {
+  use_here "${newest#* }"
+  accepted=$(union "$credential" "$accepted")
+  set_users "$1" '' "$accepted"
+  failed=$?
   use_here "$password"
-  all_ok "$answer" || return 1
+  [ "$failed" = 0 ] || return 1
+  [ "$newest" != "$credential" ] || return 0
   rm -f "$USED"
-  [ -z "$kept" ] || keep_password "$kept" "$FORMER"
-  keep_password "$password" "$ACCEPTED"
-  say 'accepts the new password'
+  say "accepts the new $(what_changes)"
+}
+
+# set_users PORT RESET CREDENTIALS: and notes that they are
+set_users() {
+  all_ok "$(acl_lines 'ACL SETUSER' '' "$2" "$3" | local_cli "$1")" || return 1
+  accepted=$3
+  keep "$accepted" "$CREDENTIALS"
+  keep "$(all_rules)" "$RULES"
+  rm -f "$DATA_DIR/.password" "$DATA_DIR/.password-former"
 }
 
 # all_ok ANSWERS: one OK for each command
@@ -173,27 +300,40 @@ all_ok() {
   [ -n "$1" ] && ! printf '%s\n' "$1" | grep -qvx OK
 }
 
+what_changes() {
+  changes=$(printf '%s\n' "$accepted" | while IFS= read -r line; do [ "${line#* }" = "${credential#* }" ] || echo password; done)
+  echo "${changes%%"$NEWLINE"*}" | sed 's/^$/identity/'
+}
+
 # Who is silent reads it at its start. use_password_towards_others is the server's own way.
-use_password() {
-  if others_refuse; then return; fi
+use_credential() {
+  if others_refuse "$credential"; then return; fi
+  using=$credential
   use_password_towards_others || return 0
   : >"$USED"
-  say 'uses the new password'
+  say "uses the new $(what_changes)"
 }
 
 # The Secret names another one: good for as long as it does.
 accept_previous() {
-  [ -n "$previous" ] && [ "$previous" != "$password" ] || return 0
-  all_ok "$(acl_lines 'ACL SETUSER' '' '' "$previous" | local_cli "$1")" && keep_password "$previous" "$FORMER"
+  if [ -z "$previous" ] || contains "$accepted" "$own $previous"; then return; fi
+  set_users "$1" '' "$(union "$accepted" "$own $previous")"
 }
 
 end_former() {
-  read_password "$FORMER"
-  [ -e "$USED" ] && [ "$kept" != "$previous" ] && [ $(($(date +%s) - $(stat -c %Y "$USED"))) -ge "$FORMER_SECONDS" ] || return 0
-  answer=$(acl_lines 'ACL SETUSER' '' resetpass "$password" | local_cli "$1")
-  all_ok "$answer" || return 0
-  rm -f "$FORMER"
-  say 'accepts the former password no more'
+  [ -e "$USED" ] && ! is_younger "$USED" || return 0
+  if sentinels_are_default "$1"; then return; fi
+  changed=$(what_changes)
+  set_users "$1" resetpass "$wanted" || return 0
+  say "accepts the former $changed no more"
+}
+
+# A connection of a sentinel of this RedisSentinel has a name with its id. As long as one is here as `default` it may have to be.
+sentinels_are_default() {
+  [ -z "$(restriction "$accepted")" ] || return 1
+  ids=''
+  for id in ${SENTINEL_IDS:-}; do ids=$ids${ids:+|}$(printf '%.8s' "$id"); done
+  [ -n "$ids" ] && local_cli "$1" CLIENT LIST | grep -qE "name=sentinel-($ids)-.* user=default"
 }
 
 # apply_users PORT: the lines "user NAME RULE..." of the Secret's users.acl, whenever they change. Never of the operator's own users.

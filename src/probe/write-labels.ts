@@ -1,0 +1,86 @@
+/** Writes the role labels that `decide` decided on: one after the other, for their order is the point. */
+import { MASTER_ROLE } from '../metadata/labels.ts'
+import { hasStatus } from './api-client.ts'
+import type { Action } from './decide.ts'
+import { publishEndpoint } from './endpoints.ts'
+import { labelPatch } from './label-patch.ts'
+import { PATCH_DEADLINE_MS, type PerformDeps, type Target } from './perform.ts'
+import type { KubeObject } from './reflector.ts'
+
+export type Labelling = Extract<Action, { kind: 'label' }>
+
+/** Resolves to whether all of it succeeded. */
+export async function labelInOrder (labellings: readonly Labelling[], target: Target, deps: PerformDeps): Promise<boolean> {
+  const crowned = Math.max(labellings.findIndex(({ role }) => role === MASTER_ROLE), 0)
+  const successor = labellings[crowned]?.role === MASTER_ROLE ? labellings[crowned].pod.uid : undefined
+  // Before the old label goes: a Service without endpoints would be the change that makes kube-proxy deaf for a second.
+  if (successor !== undefined) await publish(successor, target, deps)
+  // A label that could not be taken away must not be given to another pod: the first failure ends the run.
+  for (const action of labellings.slice(0, crowned)) if (!deps.mayAct() || !await writeLabel(action, target, deps)) return false
+  // What comes after the new master's is no condition of it, and in between the Service leads to the old master as well.
+  const together = labellings.slice(crowned)
+  const results = await Promise.all(together.map((action) => deps.mayAct() && writeLabel(action, target, deps)))
+  // The controller may have seen the new label before the old one went, and looks again a second later.
+  if (successor !== undefined && labellings.length > 1 && results.every(Boolean)) await publish(successor, target, deps)
+  return results.every(Boolean)
+}
+
+async function writeLabel (action: Labelling, target: Target, deps: PerformDeps): Promise<boolean> {
+  const { api, log, metrics, now, date, putPod } = deps
+  const { pod: { pod, uid, masterSince }, role, reason } = action
+  const facts = target.view.pods.find((candidate) => candidate.uid === uid)
+  if (!facts) return false
+  const fields = { namespace: facts.namespace, pod, role, reason }
+  try {
+    const answer = await api.request<KubeObject>('PATCH', `/api/v1/namespaces/${facts.namespace}/pods/${pod}`, {
+      body: labelPatch(facts, role, rfc3339(date())),
+      contentType: 'application/json-patch+json',
+      lane: 'urgent',
+      deadlineMs: PATCH_DEADLINE_MS,
+      mayStart: deps.mayAct,
+    })
+    putPod(answer)
+  } catch (err) {
+    return patchFailed(err, fields, deps)
+  }
+  metrics.patches.inc({ result: 'ok' })
+  if (role !== MASTER_ROLE) {
+    log.info(fields, 'role label written')
+    return true
+  }
+  const lag = now() - (masterSince ?? now())
+  metrics.labelLag.observe(lag / 1000)
+  metrics.masterChanges.inc({ namespace: facts.namespace, name: target.subject.name, reason })
+  log.info({ ...fields, lagMs: Math.round(lag) }, 'role label written')
+  deps.publishEvent(target.subject, 'MasterChanged', `pod ${pod} is the master now (${reason})`)
+  return true
+}
+
+/** The master Service leads to that pod. Never rejects: when it fails, the label does the same a little later. */
+export async function publish (uid: string, { subject, view }: Target, { api, log, mayAct }: PerformDeps): Promise<void> {
+  const pod = view.pods.find((candidate) => candidate.uid === uid)
+  if (!pod) return
+  try {
+    await publishEndpoint(api, subject.name, pod, mayAct)
+  } catch (err) {
+    log.debug({ namespace: pod.namespace, pod: pod.name, err }, 'slice not written')
+  }
+}
+
+function patchFailed (err: unknown, fields: object, { log, metrics }: PerformDeps): boolean {
+  // 404: the pod no longer exists, so its label is gone too. Success.
+  if (hasStatus(err, 404)) {
+    metrics.patches.inc({ result: 'gone' })
+    log.info(fields, 'pod to be labelled is gone')
+    return true
+  }
+  const stale = hasStatus(err, 409, 422)
+  metrics.patches.inc({ result: stale ? 'stale' : 'error' })
+  if (stale) log.info(fields, 'role label changed meanwhile, looking again')
+  else log.warn({ ...fields, err }, 'role label not written')
+  return false
+}
+
+function rfc3339 (date: Date): string {
+  return date.toISOString().replace(/\.\d+/, '')
+}

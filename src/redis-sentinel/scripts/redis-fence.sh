@@ -1,0 +1,213 @@
+#!/bin/sh
+# Runs beside the redis of a pod, as `redis-fence.sh PID`: redis-start.sh starts it, and redis-ready.sh again when it is gone.
+# A master that hears no majority of the sentinels for FENCE_MILLISECONDS takes no writes any more, before the other side can elect another
+# one, nor does one of which they say that another one has taken its place. It takes them again when a majority names it: docs/adr/0003.
+# The fence also keeps min-replicas-to-write right, and notes the age of the data.
+set -u
+# shellcheck source=cluster.sh
+. "${CONFIG_DIR:-/config}/cluster.sh"
+
+# min-replicas-to-write of a closed master: no number of replicas meets it, and nobody else sets it
+CLOSED=2147483647
+STAMP_SECONDS=2
+# Rounds until the scripts are read again: an upgrade of the operator changes them.
+ROUNDS=${ROUNDS:-600}
+
+server=$1
+role='' reigns=no heard_at='' silent=0 given='' stamped=0 nap='' rounds=0
+
+# Everything that was started ends here, and is waited for: redis-server as PID 1 reaps nobody.
+end_round() {
+  # shellcheck disable=SC2086 # lists of process ids
+  [ -z "$asked$nap" ] || kill -9 $asked $nap
+  wait
+  asked='' nap=''
+}
+
+# There is one for each redis: whoever came last is in the file.
+is_mine() {
+  owner=''
+  [ ! -s "$FENCE" ] || read -r owner _ <"$FENCE"
+  [ "$owner" = "$$" ] && kill -0 "$server"
+}
+
+# A third of the time: two rounds without an answer follow the last one with answers. In shell without a process: 1.000 from 1000.
+set_period() {
+  period=$((FENCE_MILLISECONDS / 3))
+  [ "$period" -le 1000 ] || period=1000
+  thousandths=$((1000 + period % 1000))
+  seconds=$((period / 1000)).${thousandths#1}
+}
+
+# All are asked at once, and all have as long as the round lasts.
+ask_all() {
+  asks=$role
+  if [ "$asks" = master ]; then
+    for sentinel in $SENTINEL_ADDRESSES; do
+      # what a process that never came to run leaves is no answer
+      : >"$ANSWERS/$sentinel"
+      ask "$sentinel" "$sentinel" "$SENTINEL_PORT" SENTINEL GET-MASTER-ADDR-BY-NAME "$MASTER_NAME"
+    done
+  fi
+  # The last one, as a control: when not even this one answers, this machine is too busy to tell anything.
+  use_accepted
+  : >"$ANSWERS/local"
+  commands=$ANSWERS/commands
+  ask local "$LOCAL_ADDRESS" "$REDIS_PORT"
+  commands=''
+  use_here "$password"
+  sleep "$seconds" &
+  nap=$!
+  wait "$nap"
+  nap=''
+  end_round
+}
+
+# said: its role, or anything else when it is not known. For a replica link says `connected` when it is in its master's stream.
+read_local() {
+  said='' time='' minimum='' link=''
+  { read -r time && read -r _ && read -r _ && read -r minimum && read -r said && read -r _ && read -r _ && read -r link; } <"$ANSWERS/local"
+  case $time in *[!0-9]*) time='' ;; esac
+}
+
+# is_down KEY: nobody is there at all. Such a sentinel takes part in no election, so it may as well be asked in vain.
+is_down() {
+  while read -r line; do
+    case $line in *'Connection refused'*) return 0 ;; esac
+  done <"$ANSWERS/$1.error"
+  return 1
+}
+
+# Under which addresses: that of a new Service is in the list before redis announces it.
+find_me() {
+  me=''
+  [ ! -s "$ANNOUNCED" ] || read -r me <"$ANNOUNCED"
+  [ $# -le "$ordinal" ] || { shift "$ordinal" && me="$me $1"; }
+}
+
+# named: how many name this one. others: how many name another pod.
+count_voices() {
+  sentinels=0 heard=0 named=0 others=0
+  for sentinel in $SENTINEL_ADDRESSES; do
+    sentinels=$((sentinels + 1))
+    first_line "$sentinel"
+    if listed "$line" "$me"; then
+      named=$((named + 1))
+    elif listed "$line" "$REDIS_ADDRESSES"; then
+      others=$((others + 1))
+    fi
+    # one that wants another password or certificate has answered
+    if [ -s "$ANSWERS/$sentinel" ] || is_down "$sentinel" || refuses "$sentinel"; then heard=$((heard + 1)); fi
+  done
+}
+
+majority() {
+  [ $(($1 * 2)) -gt "$sentinels" ]
+}
+
+# set_minimum NUMBER
+set_minimum() {
+  use_accepted
+  ask set "$LOCAL_ADDRESS" "$REDIS_PORT" CONFIG SET min-replicas-to-write "$1"
+  use_here "$password"
+  await_answers 1
+  first_line set
+  [ "$line" = OK ] || return 1
+  minimum=$1
+}
+
+# close_master SINCE REASON: SINCE is for redis-ready.sh
+close_master() {
+  if [ "$minimum" != "$CLOSED" ]; then
+    set_minimum "$CLOSED" || return 0
+    say "takes no writes: $2"
+  fi
+  echo "$1" >"$FENCED"
+}
+
+open_again() {
+  if [ "$minimum" = "$CLOSED" ]; then
+    set_minimum "$MIN_REPLICAS" || return 0
+    say "takes writes: $1"
+  fi
+  [ ! -e "$FENCED" ] || rm -f "$FENCED"
+}
+
+# The number of pods may have changed. Only then: a person may have set another number.
+keep_minimum() {
+  if [ -z "$minimum" ] || [ "$minimum" = "$CLOSED" ] || [ "$given" = "$MIN_REPLICAS" ]; then return; fi
+  [ "$minimum" = "$MIN_REPLICAS" ] || set_minimum "$MIN_REPLICAS" || return 0
+  given=$MIN_REPLICAS
+}
+
+# Written in place, so that it costs no process. After a loss of power it may be empty: redis-start.sh then takes the time of the file.
+stamp() {
+  [ -n "$time" ] || return 0
+  if [ "$time" -ge $((stamped + STAMP_SECONDS)) ] || [ "$time" -lt "$stamped" ]; then
+    stamped=$time
+    echo "$time" >"$IN_STREAM"
+  fi
+}
+
+# Silence is believed when this redis has answered meanwhile and the round took no longer than it should: not of a machine that is too busy, or
+# was stopped. A master that was promoted a moment ago has the same time until the sentinels publish it; one that they have named is replaced
+# as soon as they name another one.
+judge_master() {
+  [ "$asks" = master ] || { heard_at=$began silent=0 && return; }
+  count_voices
+  if majority "$named"; then
+    reigns=yes
+  elif majority "$others"; then
+    silent=$((silent + 1))
+  elif ! majority "$heard" && [ "$said" = master ] && [ $(((clock - began) * 10)) -lt $((period * 2)) ]; then
+    silent=$((silent + 1))
+  fi
+  if majority "$heard" && ! majority "$others"; then heard_at=$began silent=0; fi
+  [ "$said" = master ] || return 0
+  if majority "$named"; then
+    open_again 'a majority of the sentinels names it'
+    stamp
+  elif majority "$others" && { [ "$reigns" = yes ] || is_late; }; then
+    close_master unnamed 'a majority of the sentinels names another one'
+  elif is_late; then
+    close_master "$heard_at" "no majority of the sentinels is heard for $(((clock - heard_at) / 100)) s"
+  elif [ -s "$FENCED" ] && majority "$heard"; then
+    close_master unnamed 'no majority of the sentinels names it'
+  fi
+  keep_minimum
+}
+
+is_late() {
+  [ "$silent" -ge 2 ] && [ $(((clock - heard_at) * 10)) -ge "$FENCE_MILLISECONDS" ]
+}
+
+# A replica is open, so that a promotion finds it so.
+judge_replica() {
+  reigns=no
+  open_again 'it is a replica'
+  keep_minimum
+  [ "$link" != connected ] || [ -e "$UNFINISHED" ] || stamp
+}
+
+open_answers
+trap 'end_round; close_answers' EXIT
+printf 'TIME\nCONFIG GET min-replicas-to-write\nROLE\n' >"$ANSWERS/commands"
+now
+echo "$$ $server $clock" >"$FENCE"
+while is_mine; do
+  load_cluster || exit 0
+  # shellcheck disable=SC2086 # a list
+  find_me $REDIS_ADDRESSES
+  set_period
+  now
+  began=$clock
+  echo "$$ $server $clock" >"$FENCE"
+  ask_all
+  read_local
+  now
+  # one that does not answer is what it was
+  case $said in master | slave) role=$said ;; esac
+  if [ "$role" = master ]; then judge_master; elif [ "$said" = slave ]; then judge_replica; fi
+  rounds=$((rounds + 1))
+  if [ "$rounds" -ge "$ROUNDS" ] && [ "$silent" = 0 ]; then exec sh "$CONFIG_DIR/redis-fence.sh" "$server"; fi
+done
