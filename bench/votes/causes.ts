@@ -14,6 +14,8 @@ export interface Cause {
 
 const KUBELET_MS = 1500
 const AFTER_MS = 3000
+/** The kubelet gives preStop a second (docs/failover.md). */
+const LIVES_MS = 1800
 
 async function another (lab: Lab, former: number): Promise<void> {
   await until('another master', async () => (await lab.masters()).some((ordinal) => ordinal !== former) || undefined)
@@ -43,7 +45,7 @@ export const causes: readonly Cause[] = [
   },
   { name: 'delete', title: 'its pod deleted', goal: '0.1, 0.3; by Sentinel p95 0.15', inject: (_lab, plane, master) => plane.deletePod('redis', master) },
   { name: 'switchover', title: 'switchover', goal: '0.1, 0.3', inject: (lab, plane, master) => plane.switchOver((master + 1) % lab.redis.length) },
-  { name: 'force', title: 'its pod deleted by force', goal: 'p95 0.5', inject: (_lab, plane, master) => plane.deletePod('redis', master, { force: true }) },
+  { name: 'force', title: 'its pod deleted by force', goal: 'p95 0.5', inject: (_lab, plane, master) => plane.deletePod('redis', master, { force: true, livesMs: LIVES_MS }) },
   { name: 'node', title: 'its node lost', goal: DOWN, inject: loseNode },
   { name: 'stop', title: 'SIGSTOP', goal: DOWN, inject: stop },
 ]

@@ -215,11 +215,12 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
       await sleep(afterMs)
       await start(pod)
     },
-    /** Deleted, and created anew by the StatefulSet with another address. */
-    async deletePod (kind: Kind, ordinal: number, { force = false, awayMs = 1000, stay = false } = {}): Promise<void> {
+    /** Deleted, and created anew by the StatefulSet with another address. By force the process may live on without its object. */
+    async deletePod (kind: Kind, ordinal: number, { force = false, awayMs = 1000, stay = false, livesMs = 0 } = {}): Promise<void> {
       const pod = lab.pod(kind, ordinal)
       if (force) {
         api.remove(PODS, pod.name)
+        await sleep(livesMs)
         await pod.kill()
       } else {
         show(pod, { deletionTimestamp: new Date().toISOString() })

@@ -68,6 +68,8 @@ export interface Result {
 /** The defaults of a RedisSentinel. */
 const DEFAULTS = { downAfterMilliseconds: 5000, failoverTimeout: 10_000 } as const
 const HEAL_SECONDS = 60
+/** The first numbers of seeds that follow each other are alike. */
+const SPREAD = 0x9e3779b1
 
 export async function runFault (fault: Fault, seed: number, show: (text: string) => void): Promise<Result> {
   if (fault.run) return { ...about(fault, seed), ...await fault.run() }
@@ -103,7 +105,7 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
     lab,
     plane,
     writer,
-    random: randomFrom(seed),
+    random: randomFrom(Math.imul(seed, SPREAD)),
     master: () => master,
     others: () => lab.redis.slice(0, lab.spec().redisReplicas).map((_, ordinal) => ordinal).filter((ordinal) => ordinal !== master),
     check: (what, right) => { if (!right) violations.push(what) },
