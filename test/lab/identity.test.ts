@@ -84,7 +84,7 @@ t.test('a sentinel address of A leads to a sentinel of B: it takes no hello, and
   await lead(two, ['sentinel', 2], b.pod('sentinel', 0))
   for (const what of ['AUTH of operator-sentinel', 'publish of default']) t.ok(await refuses(target, SENTINEL_PORT, what), what)
   await a.kill('redis', master)
-  t.ok(await refuses(target, SENTINEL_PORT, 'sentinel|is-master-down-by-addr of default'))
+  t.ok(await refuses(target, SENTINEL_PORT, 'sentinel|is-master-down-by-addr of default'), 'a question for its vote')
   await untouched(t, two)
 })
 

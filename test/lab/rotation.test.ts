@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { REDIS_PORT, SENTINEL_PORT, until } from './questions.ts'
-import { createSecure, PASSWORD, type Secure, type SecureOptions } from './secure.ts'
+import { createSecure, IDENTITY, PASSWORD, type Secure, type SecureOptions } from './secure.ts'
 import type { Pod } from './pod.ts'
 
 t.setTimeout(180_000)
@@ -200,7 +200,7 @@ t.test('replication, sentinels and the probe have users of their own, which see 
   for (const pod of lab.redis) t.match(await lab.ask(pod, pod.address(), REDIS_PORT, PASSWORD, 'CONFIG', 'GET', 'masteruser'), /operator-replication/)
   const users = async (pod: Pod) => lab.ask(pod, pod.address(), portOf(pod), PASSWORD, 'CLIENT', 'LIST')
   for (const pod of lab.pods) t.ok(await until('the sentinels are there', async () => (await users(pod)).includes('user=operator-sentinel') || undefined), pod.name)
-  const made = (user: string) => createHash('sha256').update(`${user}:${PASSWORD}`).digest('hex')
+  const made = (user: string) => createHash('sha256').update(`${user}:${IDENTITY}:${PASSWORD}`).digest('hex')
   for (const pod of lab.redis) {
     for (const user of ['operator-replication', 'operator-sentinel', 'operator-probe']) {
       const as = (...words: string[]) => lab.ask(pod, pod.address(), REDIS_PORT, made(user), '--user', user, ...words)

@@ -21,7 +21,7 @@ const run = promisify(execFile)
 /** What a file of redis or a shell could take apart. */
 export const PASSWORD = ' # it"s \\ $HOME `id` ; \'x\' é*\\'
 const ORDINALS = [0, 1, 2]
-const IDENTITY = 'c'.repeat(64)
+export const IDENTITY = 'c'.repeat(64)
 
 export interface SecureOptions {
   /** What is asked of clients' certificates; left out: no TLS. */
@@ -80,6 +80,7 @@ export async function createSecure ({ tls, ipv6 = false, shell = ['dash'], envir
     return Promise.all(redis.map((pod) => ask(pod, pod.address(), REDIS_PORT, password, 'INFO').then(parseInfo, () => undefined)))
   }
 
+  let identity = IDENTITY
   const env = (auth: 'open' | 'required') => clusterEnv({
     auth,
     masterName: MASTER_NAME,
@@ -94,7 +95,7 @@ export async function createSecure ({ tls, ipv6 = false, shell = ['dash'], envir
     fenceMilliseconds: fenceMs(2000),
     minReplicas: minReplicas(3),
     handoverSeconds: HANDOVER_SECONDS,
-    identity: IDENTITY,
+    identity,
     redisCliFlags: flags,
   })
   for (const pod of pods) {
@@ -123,6 +124,8 @@ export async function createSecure ({ tls, ipv6 = false, shell = ['dash'], envir
     withoutSecret,
     /** What the hook writes while not every pod has the password yet, and afterwards. */
     setAuth: async (auth: 'open' | 'required', some: readonly Pod[] = pods) => { for (const pod of some) await pod.configure({ 'cluster.env': env(auth) }) },
+    /** What the hook writes for an object that was made anew. */
+    setIdentity: (made: string) => { identity = made },
     ask,
     infos,
     close,

@@ -1,6 +1,7 @@
 // The pods' scripts against a redis-cli that gives canned answers and a server that only shows how it was started. What real
 // processes do is in test/lab.
 import { execFile, execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -28,6 +29,7 @@ host=$2
 for word in "$@"; do case $word in INFO | PING | SENTINEL | CLIENT) break ;; esac; done
 [ -e "$WORLD/answers/$host.$word" ] || { echo 'Could not connect' >&2; exit 1; }
 [ ! -e "$WORLD/answers/$host.$word.error" ] || { cat "$WORLD/answers/$host.$word.error" >&2; exit 1; }
+case $* in *'--user operator-'*) [ ! -e "$WORLD/answers/$host.$word.warning" ] || cat "$WORLD/answers/$host.$word.warning" >&2 ;; esac
 cat "$WORLD/answers/$host.$word"
 `
 const REDIS_SERVER = `#!/bin/sh
@@ -110,13 +112,17 @@ function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, fla
       return await run(...command(script), { env }).then(({ stdout }) => ({ code: 0, output: stdout.trim() }),
         ({ code, stdout }: { code: number, stdout: string }) => ({ code, output: stdout.trim() }))
     },
-    /** Until it has started the server, or for a while: what it logs. `meanwhile` begins when it first waits. */
+    /** Until it has started the server, or for a while after it first waits: what it logs. `meanwhile` begins then. */
     async start (script: string, meanwhile: () => void = () => {}): Promise<string> {
       const child = spawn(...command(script), { env, stdio: ['ignore', 'ignore', 'pipe'] })
       let log = ''
       child.stderr.setEncoding('utf8').on('data', (text: string) => { log += text })
-      const end = setTimeout(() => child.kill('SIGTERM'), 1200)
-      child.stderr.once('data', meanwhile)
+      let end = setTimeout(() => child.kill('SIGTERM'), 20_000)
+      child.stderr.once('data', () => {
+        clearTimeout(end)
+        end = setTimeout(() => child.kill('SIGTERM'), 2000)
+        meanwhile()
+      })
       await once(child, 'close')
       clearTimeout(end)
       return log
@@ -154,7 +160,7 @@ for (const [name, shell] of Object.entries(SHELLS)) {
     const conf = await world.read('data/redis.conf')
     t.match(conf, '\nreplica-announce-ip fd00::11\n')
     t.match(conf, '\nreplicaof fd00::10 6379\n')
-    t.match(conf, '\nuser default on ~* &* +@all "> p#\\"\\\\ $x\'"\n')
+    t.match(conf, /\nuser default on ~\* &\* \+@all -replicaof -slaveof -failover .* "> p#\\"\\\\ \$x'"\n/)
     t.match(conf, /\nuser operator-replication on -@all \+psync \+replconf \+ping ">[0-9a-f]{64}"\n/)
     t.match(conf, /\nmasteruser operator-replication\nmasterauth "[0-9a-f]{64}"\n/, 'made from it')
     t.equal(world.mode('data/redis.conf'), '600', 'also when there was a readable one')
@@ -170,7 +176,7 @@ for (const [name, shell] of Object.entries(SHELLS)) {
     const log = await world.start('sentinel-start.sh')
     const conf = await world.read('data/sentinel.conf')
     t.match(conf, '\nsentinel monitor mymaster fd00::11 6379 2\n', 'master_host keeps its colons')
-    t.match(conf, '\nuser default on ~* &* +@all ">\\"p w\\""\n')
+    t.match(conf, '\nuser default on ~* &* +@all -publish -sentinel|is-master-down-by-addr ">\\"p w\\""\n')
     for (const directive of ['sentinel sentinel-', 'sentinel auth-']) {
       const name = directive.includes('auth') ? 'mymaster ' : ''
       t.match(conf, `\n${directive}user ${name}operator-sentinel\n${directive}pass ${name}"`)
@@ -196,11 +202,24 @@ t.test('the programs of Valkey are found where there are no others', async (t) =
   t.match(await world.read('started'), /data\/redis\.conf\n/)
 })
 
-t.test('without the Secret nothing is asked for and nothing is added', async (t) => {
+t.test('without a Secret the default user needs no password, and the users of the operator have theirs from the identity', async (t) => {
+  const made = (user: string) => createHash('sha256').update(`${user}:${'c'.repeat(64)}:`).digest('hex')
   const world = createWorld(t, { ordinal: 1, answers: named('fd00::10') })
   await world.start('redis-start.sh')
-  t.notMatch(await world.read('data/redis.conf'), /user default|masterauth/)
-  t.match(await world.read('passwords'), /^(none\n)+$/)
+  const conf = await world.read('data/redis.conf')
+  t.match(conf, /\nuser default on ~\* &\* \+@all -replicaof -slaveof -failover .* nopass\n/)
+  t.match(conf, `\nmasteruser operator-replication\nmasterauth "${made('operator-replication')}"\n`)
+  t.match(await world.read('passwords'), new RegExp(`^(none\n)+(${made('operator-sentinel')}\n)+$`))
+})
+
+t.test('beside a pod without these users the default user keeps its rights for a while, and is what a replica links as', async (t) => {
+  const world = createWorld(t, { ordinal: 1, answers: { ...named('fd00::10'), 'fd00::12.PING': 'PONG\n' } })
+  writeFileSync(world.file('answers', 'fd00::12.PING.warning'), 'AUTH failed: WRONGPASS invalid username-password pair or user is disabled.\n')
+  await world.start('redis-start.sh')
+  const conf = await world.read('data/redis.conf')
+  t.match(conf, /\nuser default on ~\* &\* \+@all nopass\nuser operator-replication /)
+  t.match(conf, '\nmasteruser default\nmasterauth ""\n')
+  t.equal(await world.read('data/.credentials'), `${'c'.repeat(64)} \n- \n`)
 })
 
 for (const [what, text] of [['empty', '\n'], ['of two lines', 'one\ntwo\n']] as const) {
@@ -210,7 +229,7 @@ for (const [what, text] of [['empty', '\n'], ['of two lines', 'one\ntwo\n']] as 
     t.match(await world.start('sentinel-start.sh'), /waiting: \S+\/password is not one line with a password/)
     t.notOk(await started(world))
     await world.start('redis-start.sh', () => world.setPassword('good'))
-    t.match(await world.read('data/redis.conf'), '\nuser default on ~* &* +@all ">good"\n')
+    t.match(await world.read('data/redis.conf'), /\nuser default on .* ">good"\n/)
   })
 }
 

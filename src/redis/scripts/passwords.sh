@@ -180,8 +180,13 @@ all_rules() {
 # acl_lines COMMAND RULES-OF-DEFAULT RESET CREDENTIALS: for redis.conf, or for redis-cli
 acl_lines() {
   for user in default $OWN_USERS; do
-    if [ "$user" = default ]; then rules="$2 $(restriction "$4")"; else rules="on -@all $(rules_of "$user")"; fi
-    printf '%s %s %s %s' "$1" "$user" "$rules" "$3"
+    if [ "$user" = default ]; then
+      rules=$(restriction "$4")
+      rules=$2${2:+${rules:+ }}$rules
+    else
+      rules="on -@all $(rules_of "$user")"
+    fi
+    printf '%s' "$1 $user${rules:+ $rules}${3:+ $3}"
     passwords_of "$user" "$4"
     echo
   done
