@@ -41,7 +41,7 @@ const COVERED: readonly (readonly [test: string, why: string, sources: readonly 
   ['test/probe/api-client.test.ts', 'against a server on loopback', ['probe/lanes', 'probe/events']],
   ['test/probe/endpoints.test.ts', 'which slice is written', ['probe/slice-facts']],
   ['test/probe/failover.test.ts', 'the shell: the whole process against real redis and sentinels',
-    ['cluster-loop', 'main', 'members', 'metrics', 'perform', 'probe', 'server', 'wakeable'].map((name) => `probe/${name}`)],
+    ['cluster-loop', 'main', 'members', 'metrics', 'perform', 'probe', 'server', 'wakeable', 'write-labels', 'alarms'].map((name) => `probe/${name}`)],
   ['test/embedded/contract.test.ts', 'a stand-in, held to what the real Metacontroller sent; the whole driver runs', ['embedded/']],
 ]
 
