@@ -53,7 +53,7 @@ const WARNINGS: readonly EventReason[] = [
 const SILENCE_MS = 60_000
 const DEADLINE_MS = 5000
 /** More that wait for their turn tell nobody anything in time: the API server takes none, and memory is for other things. */
-const MAX_WAITING = 256
+const MAX_WAITING = 1000
 
 export function createEventPublisher (api: ApiClient, log: Logger, identity: string): PublishEvent {
   const said = new Map<string, number>()
@@ -64,12 +64,10 @@ export function createEventPublisher (api: ApiClient, log: Logger, identity: str
     const key = `${subject.uid} ${reason} ${message}`
     for (const [old, at] of said) if (now - at > SILENCE_MS) said.delete(old)
     if (said.has(key)) return
-    if (waiting >= MAX_WAITING) {
-      log.warn({ reason, message }, 'event not published, too many wait')
-      return
-    }
+    if (waiting >= MAX_WAITING) return
     said.set(key, now)
     waiting += 1
+    if (waiting === MAX_WAITING) log.warn({ waiting }, 'too many events wait, the next ones are dropped')
     const body = eventOf(subject, reason, message, identity)
     // Nothing waits for an Event.
     api.request('POST', `/api/v1/namespaces/${subject.namespace}/events`, { lane: 'event', body, deadlineMs: DEADLINE_MS })
