@@ -1,35 +1,61 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t from 'tap'
-import { labFor, type Shell } from './lab.ts'
-import { ask, connection, REDIS_PORT, sentinelMaster, until } from './questions.ts'
-import { startWriter } from './writer.ts'
+import t, { type Test } from 'tap'
+import { startControlPlane } from './control-plane.ts'
+import { type Lab, labFor, type LabOptions, type Shell } from './lab.ts'
+import { connection, REDIS_PORT, until } from './questions.ts'
+import { startWriter, type Writer } from './writer.ts'
 
 t.setTimeout(180_000)
 
 const shells: readonly Shell[] = ['dash', 'busybox sh']
 
+/** A cluster under load. */
+async function underLoad (t: Test, options: LabOptions = {}): Promise<{ lab: Lab, writer: Writer, former: number }> {
+  const lab = await labFor(t, options)
+  await lab.startAll()
+  const former = await lab.healed()
+  const writer = startWriter(lab.redis)
+  t.teardown(writer.stop)
+  await until('some writes', async () => writer.acknowledged() > 300 || undefined)
+  await lab.streaming()
+  return { lab, writer, former }
+}
+
+async function nothingIsLost (t: Test, lab: Lab, writer: Writer): Promise<void> {
+  await writer.stop()
+  await lab.level()
+  for (const address of lab.redis) t.equal(await writer.lost(address), 0, `${address} has all ${writer.acknowledged()} writes`)
+  t.comment(`longest gap ${writer.gap()} ms`)
+}
+
 for (const shell of shells) {
-  t.test(`the preStop of the master hands over without a lost write (${shell})`, async (t) => {
-    const lab = await labFor(t, { shell })
-    await lab.startAll()
-    const former = await lab.healed()
-    const writer = startWriter(lab.redis)
-    t.teardown(writer.stop)
-    await until('some writes', async () => writer.acknowledged() > 300 || undefined)
-    await lab.streaming()
-    const began = Date.now()
-    t.match(await lab.script('redis-prestop.sh', former), { code: 0 })
-    t.comment(`preStop took ${Date.now() - began} ms`)
-    t.notOk((await lab.masters()).includes(former), 'it is a replica when preStop ends')
-    await lab.kill('redis', former)
-    await lab.start('redis', former)
-    const master = await lab.healed()
-    await writer.stop()
-    t.not(master, former)
-    await lab.level()
-    for (const address of lab.redis) t.equal(await writer.lost(address), 0, `${address} has all ${writer.acknowledged()} writes`)
-    t.comment(`longest gap ${writer.gap()} ms`)
+  t.test(`the preStop of the master ends when the probe has handed it over, without a lost write (${shell})`, async (t) => {
+    const { lab, writer, former } = await underLoad(t, { shell })
+    const plane = await startControlPlane(lab)
+    t.teardown(plane.close)
+    await plane.probe.start()
+    await plane.healed()
+    const before = lab.log('redis', former)
+    await plane.deletePod('redis', former, { stay: true })
+    const log = (await lab.log('redis', former)).slice((await before).length)
+    t.match(log, /redis-prestop.sh lab-redis-\d: no longer the master, follows /)
+    t.notMatch(log.slice(0, log.indexOf('no longer the master')), /User requested shutdown|Received SIGTERM/)
+    await plane.start('redis', former)
+    t.not(await lab.healed(), former)
+    await nothingIsLost(t, lab, writer)
+  })
+
+  t.test(`without a probe preStop ends by itself, and the end of the master alone loses nothing (${shell})`, async (t) => {
+    const { lab, writer, former } = await underLoad(t, { shell })
+    const pod = lab.pod('redis', former)
+    await pod.terminate()
+    t.match(await pod.log(), /no handover in time: the sentinels will promote a replica/)
+    t.same((await lab.masters()).includes(former), false)
+    await until('another master', async () => (await lab.masters()).length > 0 || undefined)
+    await pod.start()
+    t.not(await lab.healed(), former)
+    await nothingIsLost(t, lab, writer)
   })
 }
 
@@ -62,48 +88,10 @@ t.test('a replica that has just been copied ends when it is told to, with its fi
   t.match(await readFile(join(pod.data, 'appendonlydir', 'appendonly.aof.manifest'), 'utf8'), /base/)
 })
 
-t.test('the preStop of the master follows nobody who only says that it is master', async (t) => {
-  const lab = await labFor(t)
+t.test('the preStop of a master without replicas does not wait', async (t) => {
+  const lab = await labFor(t, { redisReplicas: 1 })
   await lab.startAll()
-  const master = await lab.healed()
-  const zombie = (master + 1) % 3
-  await until('a write', () => ask(lab.redis[master] ?? '', REDIS_PORT, 'SET', 'key', 'value'))
-  await lab.streaming()
-  // one with old data that no sentinel knows as anything but a replica that is down
-  for (const ordinal of [0, 1, 2]) await lab.pod('sentinel', ordinal).sandbox.cutFrom([lab.redis[zombie] ?? ''])
-  await lab.kill('redis', zombie)
-  await lab.start('redis', zombie)
-  await until('a zombie', async () => await ask(lab.redis[zombie] ?? '', REDIS_PORT, 'REPLICAOF', 'NO', 'ONE') === 'OK' || undefined)
-  await ask(lab.redis[zombie] ?? '', REDIS_PORT, 'CONFIG', 'SET', 'min-replicas-to-write', 0)
-  await ask(lab.redis[zombie] ?? '', REDIS_PORT, 'FLUSHALL')
-  await lab.script('redis-prestop.sh', master)
-  for (const ordinal of [0, 1, 2]) if (ordinal !== zombie) t.equal(await ask(lab.redis[ordinal] ?? '', REDIS_PORT, 'GET', 'key'), 'value', `redis ${ordinal}`)
-  t.notMatch(await lab.log('redis', master), `handed over to ${lab.redis[zombie]}`)
-})
-
-t.test('two handovers of one master at the same time make one failover', async (t) => {
-  const lab = await labFor(t)
-  await lab.startAll()
-  const former = await lab.healed()
-  const writer = startWriter(lab.redis)
-  t.teardown(writer.stop)
-  await until('some writes', async () => writer.acknowledged() > 300 || undefined)
-  await lab.streaming()
-  await Promise.all([lab.script('redis-prestop.sh', former), lab.script('redis-prestop.sh', former)])
-  const master = await lab.healed()
-  await writer.stop()
-  t.not(master, former)
-  t.match(await sentinelMaster(lab.sentinels[0] ?? ''), { 'config-epoch': '1' })
-  await lab.level()
-  for (const address of lab.redis) t.equal(await writer.lost(address), 0)
-})
-
-t.test('a master without sentinels keeps its writes: preStop gives up', async (t) => {
-  const lab = await labFor(t)
-  await lab.startAll()
-  const master = await lab.healed()
-  for (const ordinal of [0, 1, 2]) await lab.kill('sentinel', ordinal)
-  t.match(await lab.script('redis-prestop.sh', master), { code: 0 })
-  t.match(await lab.log('redis', master), /no handover: no sentinel answers/)
-  t.same(await lab.masters(), [master])
+  await lab.healed()
+  t.match(await lab.script('redis-prestop.sh', 0), { code: 0 })
+  t.notMatch(await lab.log('redis', 0), /redis-prestop.sh/)
 })

@@ -12,7 +12,7 @@ import { configMaps, type Members } from '../../src/redis-sentinel/config-maps.t
 import { redisConf } from '../../src/redis-sentinel/redis-conf.ts'
 import { createNetwork, HOME, type Network } from './network.ts'
 import { createPod, type Kind, type Pod, type Script } from './pod.ts'
-import { connection, type Fields, info, REDIS_PORT, sentinelMaster, until } from './questions.ts'
+import { ask, connection, type Fields, info, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, sentinelMaster, until } from './questions.ts'
 
 const run = promisify(execFile)
 
@@ -181,6 +181,12 @@ export async function createLab (options: LabOptions = {}) {
     })
   }
 
+  /** By the sentinels alone, without a pause: what is written meanwhile may be lost. */
+  function failover (): Promise<true> {
+    return until('a sentinel begins a failover', async () =>
+      await ask(sentinels[0]?.address() ?? '', SENTINEL_PORT, 'SENTINEL', 'FAILOVER', MASTER_NAME) === 'OK' || undefined)
+  }
+
   /** Ordinals of the redis processes that say they are master now. */
   async function masters (): Promise<number[]> {
     const all = await infos()
@@ -226,6 +232,7 @@ export async function createLab (options: LabOptions = {}) {
     streaming,
     durable,
     level,
+    failover,
     masters,
     infos,
     /** How many failovers there were, as the first sentinel counts them. */

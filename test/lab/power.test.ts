@@ -22,8 +22,13 @@ async function loaded (t: Test): Promise<Loaded> {
   t.teardown(writer.stop)
   await until('some writes', async () => writer.acknowledged() > 300 || undefined)
   await lab.streaming()
-  await lab.script('redis-prestop.sh', first)
-  return { lab, master: await lab.healed(), writer }
+  await writer.pause()
+  await lab.level()
+  await lab.failover()
+  await until('another master', async () => (await lab.masters()).some((ordinal) => ordinal !== first) || undefined)
+  const master = await lab.healed()
+  writer.resume()
+  return { lab, master, writer }
 }
 
 async function more (writer: Writer): Promise<void> {

@@ -3,7 +3,7 @@
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -21,12 +21,13 @@ const REDIS = ['fd00::10', 'fd00::11', 'fd00::12']
 const SENTINELS = ['fd00::20', 'fd00::21', 'fd00::22']
 const NOAUTH = 'NOAUTH Authentication required.\n\n'
 
-// Its files: answers/HOST.COMMAND. It notes its command line and its password.
+// Its files: answers/HOST.COMMAND, where a command that it does not know is its last word. It notes its command line and its password.
 const REDIS_CLI = `#!/bin/sh
 echo "$*" >>"$WORLD/asked"
 echo "\${REDISCLI_AUTH-none}" >>"$WORLD/passwords"
 host=$2
 for word in "$@"; do case $word in INFO | PING | SENTINEL | CLIENT) break ;; esac; done
+[ ! -e "$WORLD/answers/$host.hangs" ] || exec sleep 60
 [ -e "$WORLD/answers/$host.$word" ] || { echo 'Could not connect' >&2; exit 1; }
 [ ! -e "$WORLD/answers/$host.$word.error" ] || { cat "$WORLD/answers/$host.$word.error" >&2; exit 1; }
 case $* in *'--user operator-'*) [ ! -e "$WORLD/answers/$host.$word.warning" ] || cat "$WORLD/answers/$host.$word.warning" >&2 ;; esac
@@ -43,20 +44,21 @@ interface Options {
   readonly flags?: readonly string[]
   /** The names of the programs start with it. */
   readonly product?: 'redis' | 'valkey'
+  readonly fenceMilliseconds?: number
   /** By host and command. */
   readonly answers?: Readonly<Record<string, string>>
 }
 
 type World = ReturnType<typeof createWorld>
 
-function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, flags = [], product = 'redis', answers = {} }: Options) {
+function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, flags = [], product = 'redis', fenceMilliseconds = 3000, answers = {} }: Options) {
   const root = t.testdir({ answers: {}, bin: {}, config: {}, data: {} })
   const file = (...path: string[]) => join(root, ...path)
   for (const [name, text] of [[`${product}-cli`, REDIS_CLI], [`${product}-server`, REDIS_SERVER]] as const) {
     writeFileSync(file('bin', name), text)
     chmodSync(file('bin', name), 0o755)
   }
-  for (const name of ['cluster', 'redis-start', 'redis-ready', 'redis-alive', 'redis-prestop', 'sentinel-start', 'sentinel-ready', 'sentinel-alive', 'sentinel-members']) {
+  for (const name of ['cluster', 'redis-start', 'redis-age', 'redis-ready', 'redis-alive', 'redis-prestop', 'sentinel-start', 'sentinel-ready', 'sentinel-alive', 'sentinel-members']) {
     symlinkSync(`${SCRIPTS}${name}.sh`, file('config', `${name}.sh`))
   }
   for (const name of ['local.sh', 'passwords.sh', 'certificate.sh']) symlinkSync(`${LOCAL_SCRIPTS}${name}`, file('config', name))
@@ -72,9 +74,9 @@ function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, fla
     quorum: 2,
     downAfterMilliseconds: 5000,
     failoverTimeout: 10000,
-    fenceMilliseconds: 3000,
+    fenceMilliseconds,
     minReplicas: 1,
-    handoverSeconds: 13,
+    handoverSeconds: 1,
     identity: 'c'.repeat(64),
     redisCliFlags: flags,
   }))
@@ -106,6 +108,8 @@ function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, fla
     answer,
     setPassword,
     read: (name: string) => readFile(file(name), 'utf8').catch(() => ''),
+    command,
+    env,
     mode: (name: string) => (statSync(file(name)).mode & 0o777).toString(8),
     /** To its end: the code and what it prints. */
     async play (script: string): Promise<{ code: number, output: string }> {
@@ -147,9 +151,11 @@ const refused = (hosts: readonly string[], command: string) => Object.fromEntrie
 const started = async (world: World) => await world.read('started') !== ''
 
 /** What a server that has run leaves in its volume. */
-function withData (world: World): void {
+function withData (world: World): string {
+  const file = world.file('data', 'appendonlydir', 'appendonly.aof.2.base.rdb')
   mkdirSync(world.file('data', 'appendonlydir'))
-  writeFileSync(world.file('data', 'appendonlydir', 'appendonly.aof.2.base.rdb'), 'REDIS')
+  writeFileSync(file, 'REDIS')
+  return file
 }
 
 for (const [name, shell] of Object.entries(SHELLS)) {
@@ -287,22 +293,153 @@ t.test('liveness needs neither the password nor a certificate that is right', as
 })
 
 const master = '# Replication\r\nrole:master\r\nconnected_slaves:1\r\nmaster_repl_offset:10\r\n'
-const pods = {
-  '127.0.0.1.INFO': master,
-  'fd00::11.INFO': replica('fd00::10', 'slave_repl_offset:10\r\n'),
-  'fd00::20.SENTINEL': 'ip\nfd00::10\nflags\nmaster\n',
-}
 
-t.test('a master that cannot be asked, or that has a replica which cannot be asked, is not handed over', async (t) => {
-  const cases: [Readonly<Record<string, string>>, RegExp][] = [
-    [{ ...pods, '127.0.0.1.INFO': NOAUTH }, /no handover: redis refuses the password/],
-    [{ ...pods, 'fd00::12.INFO': NOAUTH }, /no handover: fd00::12 refuses the password/],
-    [{ ...pods, '127.0.0.1.CLIENT': 'NOPERM this user has no permissions\n' }, /no handover: CLIENT PAUSE answers NOPERM/],
+t.test('preStop waits also for one that does not tell whether it is a master, and asks with the password that redis has', async (t) => {
+  const cases: [string, RegExp][] = [
+    [master, /no handover in time: the sentinels will promote a replica/],
+    [NOAUTH, /no handover in time: NOAUTH/],
+    ['BUSY Redis is busy running a script.\n\n', /no handover in time: the sentinels/],
   ]
-  for (const [answers, expected] of cases) {
-    const world = createWorld(t, { password: 'x', answers })
+  for (const [answer, expected] of cases) {
+    const world = createWorld(t, { password: 'new', answers: { '127.0.0.1.INFO': answer } })
+    writeFileSync(world.file('data', '.password'), 'kept\n')
     t.match(await world.play('redis-prestop.sh'), { code: 0 })
     t.match(await world.read('hook-log'), expected)
-    t.notMatch(await world.read('asked'), 'FAILOVER')
+    t.match(await world.read('passwords'), /^(kept\n)+$/)
+    t.notMatch(await world.read('asked'), /FAILOVER|PAUSE|REPLICAOF/, 'it only looks')
   }
+  for (const answer of [replica('fd00::11'), master.replace('connected_slaves:1', 'connected_slaves:0')]) {
+    const world = createWorld(t, { answers: { '127.0.0.1.INFO': answer } })
+    t.match(await world.play('redis-prestop.sh'), { code: 0 })
+    t.equal(await world.read('hook-log'), '')
+  }
+})
+
+// ages of data
+const NOW = Math.floor(Date.now() / 1000)
+const YEAR_2040 = 2_208_988_800
+
+interface Age {
+  readonly written: number
+  readonly inStream?: number | string
+  readonly clock?: number
+}
+
+/** The replica-priority of a pod that starts as a replica. */
+async function priority (t: Test, { written, inStream, clock = NOW }: Age, shell = SHELLS.dash): Promise<number> {
+  const world = createWorld(t, { shell, ordinal: 1, answers: named('fd00::10') })
+  // it may be a link to the machine's own busybox
+  rmSync(world.file('bin', 'date'), { force: true })
+  writeFileSync(world.file('bin', 'date'), `#!/bin/sh\necho ${clock}\n`, { mode: 0o755 })
+  const data = withData(world)
+  utimesSync(data, written, written)
+  if (inStream !== undefined) writeFileSync(world.file('data', '.in-stream'), `${inStream}\n`)
+  await world.start('redis-start.sh')
+  const first = priorityIn(await world.read('data/redis.conf'))
+  // redis has repaired the file
+  utimesSync(data, clock, clock)
+  await world.start('redis-start.sh')
+  t.ok(priorityIn(await world.read('data/redis.conf')) >= first, 'the next start does not say newer')
+  return first
+}
+
+/** The last one counts. */
+const priorityIn = (conf: string) => Number(/^[^]*\nreplica-priority (\d+)\n/.exec(conf)?.[1] ?? Number.NaN)
+
+t.test('of two pods with data the one that was in the stream last has the lower priority, whatever the time of its file', async (t) => {
+  const fresh = await priority(t, { written: NOW - 500, inStream: NOW - 499 })
+  t.ok(fresh < await priority(t, { written: NOW - 10, inStream: NOW - 1000 }), 'repaired at a start')
+  t.ok(fresh < await priority(t, { written: NOW - 600, inStream: NOW - 499 }), 'nothing was written for a while')
+  t.ok(fresh < await priority(t, { written: NOW }), 'nobody knows')
+  t.ok(fresh < await priority(t, { written: YEAR_2040, inStream: YEAR_2040 }), 'its clock was wrong, or is')
+  t.ok(await priority(t, { written: NOW - 5 }) < await priority(t, { written: NOW - 50 }), 'those that nobody knows, among themselves')
+})
+
+t.test('no clock makes a priority that is none', async (t) => {
+  const times = [0, 1, 2 ** 31 - 1, 2 ** 31, YEAR_2040, 2 ** 32, 9_999_999_999]
+  for (const written of times) {
+    for (const inStream of [undefined, 0, 1, 1000, YEAR_2040, 9_999_999_999]) {
+      const value = await priority(t, { written, inStream, clock: times[(times.indexOf(written) + 3) % times.length]! }, inStream === 1 ? SHELLS.busybox : SHELLS.dash)
+      t.ok(value > 100 && value <= 2 ** 31 - 1, `${value}, file ${written}, in the stream ${inStream}`)
+    }
+  }
+  const later = { clock: YEAR_2040 + 100 }
+  t.ok(await priority(t, { ...later, written: YEAR_2040, inStream: YEAR_2040 }) < await priority(t, { ...later, written: YEAR_2040 - 1, inStream: YEAR_2040 }), 'in 2040 each second counts as well')
+})
+
+t.test('what is left of a note after the loss of power is no note, and its file tells the time', async (t) => {
+  const noted = await priority(t, { written: NOW + 100, inStream: NOW })
+  for (const text of ['', 'x', '-1', '9'.repeat(30)]) {
+    const value = await priority(t, { written: NOW + 100, inStream: text })
+    t.ok(value <= noted && value > noted - 60, text)
+  }
+})
+
+// the fence
+const alive = (role: string) => `${NOW}\n0\nmin-replicas-to-write\n1\n${role}\n0\n`
+
+interface Fenced {
+  readonly asked: string
+  readonly log: string
+  readonly fenced: string
+}
+
+/** The fence of a redis that is there, for a while. */
+async function fence (t: Test, answers: Readonly<Record<string, string>>, shell = SHELLS.dash): Promise<Fenced> {
+  const world = createWorld(t, {
+    shell, fenceMilliseconds: 300, answers: { '127.0.0.1.6379': alive('master'), '127.0.0.1.2147483647': 'OK\n', '127.0.0.1.1': 'OK\n', ...answers },
+  })
+  symlinkSync(`${SCRIPTS}redis-fence.sh`, world.file('config', 'redis-fence.sh'))
+  writeFileSync(world.file('data', '.announced'), 'fd00::10\n')
+  const [program, args] = world.command('redis-fence.sh')
+  const child = spawn(program, [...args, String(process.pid)], { env: world.env, stdio: 'ignore' })
+  const asked = async () => (await world.read('asked')).split('\n').filter((line) => line === '-h 127.0.0.1 -p 6379').length
+  while (await asked() < 12) await new Promise((resolve) => { setTimeout(resolve, 50) })
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  await ended
+  return { asked: await world.read('asked'), log: await world.read('hook-log'), fenced: (await world.read('data/.fenced')).trim() }
+}
+
+const hangs = (...hosts: string[]) => Object.fromEntries(hosts.map((host) => [`${host}.hangs`, '']))
+const down = (host: string) => ({ [`${host}.SENTINEL`]: '', [`${host}.SENTINEL.error`]: `Could not connect to Redis at ${host}:26379: Connection refused\n` })
+const first = (host: string, address: string) => ({ [`${host}.SENTINEL`]: `${address}\n6379\n` })
+
+for (const [name, shell] of Object.entries(SHELLS)) {
+  t.test(`a master closes when no majority of the sentinels answers, and those that refuse or are down count as answers (${name})`, async (t) => {
+    const cases: [string, Readonly<Record<string, string>>, boolean][] = [
+      ['all name it', named('fd00::10'), false],
+      ['one hangs', { ...named('fd00::10'), ...hangs('fd00::20') }, false],
+      ['two hang', { ...named('fd00::10'), ...hangs('fd00::20', 'fd00::21') }, true],
+      ['two are unreachable', first('fd00::20', 'fd00::10'), true],
+      ['all are down', { ...down('fd00::20'), ...down('fd00::21'), ...down('fd00::22') }, false],
+      ['one is down, one hangs', { ...down('fd00::20'), ...hangs('fd00::21'), ...first('fd00::22', 'fd00::10') }, false],
+      ['one is down, two hang', { ...down('fd00::20'), ...hangs('fd00::21', 'fd00::22') }, true],
+      ['all want another password', refused(SENTINELS, 'SENTINEL'), false],
+      ['all hang, and redis as well', hangs(...SENTINELS, '127.0.0.1'), false],
+      ['it is a replica, and all hang', { ...hangs(...SENTINELS), '127.0.0.1.6379': alive('slave') }, false],
+    ]
+    for (const [what, answers, closed] of cases) {
+      const { asked, log, fenced } = await fence(t, answers, shell)
+      t.equal(asked.includes('CONFIG SET min-replicas-to-write 2147483647'), closed, what)
+      t.equal(/takes no writes: no majority of the sentinels is heard/.test(log), closed)
+      t.match(fenced, closed ? /^\d+$/ : /^$/)
+    }
+  })
+}
+
+t.test('a master that the sentinels have named closes as soon as they name another one', async (t) => {
+  const { log, fenced } = await fence(t, named('fd00::11'))
+  t.match(log, /takes no writes: a majority of the sentinels names another one/)
+  t.equal(fenced, 'unnamed')
+  t.equal((await fence(t, named('fd00::99'))).log, '', 'an address that no pod has any more is nobody')
+})
+
+t.test('one that is closed opens only when a majority names it, or as a replica', async (t) => {
+  const closed = (role: string) => ({ '127.0.0.1.6379': alive(role).replace('\n1\n', '\n2147483647\n') })
+  const opens = async (answers: Readonly<Record<string, string>>) => (await fence(t, answers)).asked.includes('CONFIG SET min-replicas-to-write 1')
+  t.ok(await opens({ ...closed('master'), ...named('fd00::10') }))
+  t.ok(await opens(closed('slave')))
+  t.notOk(await opens({ ...closed('master'), ...first('fd00::20', 'fd00::10'), ...first('fd00::21', 'fd00::11') }))
+  t.notOk(await opens({ ...closed('master'), ...down('fd00::20'), ...down('fd00::21'), ...down('fd00::22') }))
 })

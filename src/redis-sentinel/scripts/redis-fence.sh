@@ -31,10 +31,11 @@ is_mine() {
   [ "$owner" = "$$" ] && kill -0 "$server"
 }
 
-# A third of the time: two rounds without an answer follow the last one with answers. In shell without a process: 1.000 from 1000.
+# A third of the time: two rounds without an answer follow the last one with answers. A replica only waits to be a master. In shell without a
+# process: 1.000 from 1000.
 set_period() {
   period=$((FENCE_MILLISECONDS / 3))
-  [ "$period" -le 1000 ] || period=1000
+  [ "$role" = master ] && [ "$period" -le 1000 ] || period=1000
   thousandths=$((1000 + period % 1000))
   seconds=$((period / 1000)).${thousandths#1}
 }
