@@ -5,7 +5,7 @@ import { reconnectDelay } from '../../src/probe/connection.ts'
 import type { PodFacts } from '../../src/probe/inventory.ts'
 import { labelPatch } from '../../src/probe/label-patch.ts'
 import { answered, blocked, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
-import { parseFailoverAnswer, parsePriority, parseReplicaInfo, parseReplicas, parseRole, parseRunId, parseSentinelAnswer } from '../../src/probe/replies.ts'
+import { parseFailoverAnswer, parsePriority, parseQuorum, parseReplicaInfo, parseReplicas, parseRole, parseRunId, parseSentinelAnswer } from '../../src/probe/replies.ts'
 import { master, slaveOf } from './observations.ts'
 
 await t.test('ROLE of a master lists its replicas', async (t) => {
@@ -50,6 +50,8 @@ await t.test('a replica without a link has the offset that INFO knows', async (t
 })
 
 await t.test('a failover that was not clearly refused may have been accepted', async (t) => {
+  t.strictSame(['OK 3 usable Sentinels. Quorum and failover authorization can be reached', new Error('NOQUORUM 1 usable Sentinels.'), new Error('ERR No such master with that name')]
+    .map(parseQuorum), [null, 'NOQUORUM 1 usable Sentinels.', undefined])
   t.strictSame(['OK', 'INPROG Failover already in progress', 'NOGOODSLAVE No suitable replica to promote', 'Command timed out', 'ERR No such master'].map((text) => parseFailoverAnswer(text === 'OK' ? text : new Error(text))),
     ['Accepted', 'InProgress', 'NoGoodReplica', 'Lost', 'Lost'])
 })
