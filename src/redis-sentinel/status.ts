@@ -29,7 +29,7 @@ export function redisSentinelStatus ({ parent, spec, observed, verdicts, applied
   }
   const available = availableVerdict(masters(pods.redis))
   const all = conditions(parent, [
-    readyVerdict(spec, pods, available, applied), available, quorumVerdict(spec, pods.sentinel), ...inOrder(verdicts, applied),
+    readyVerdict(spec, pods, available, applied), available, ...inOrder(verdicts, applied), quorumVerdict(spec, pods.sentinel),
   ], now)
   return {
     phase: phaseOf(all),

@@ -5,7 +5,7 @@ import { reconnectDelay } from '../../src/probe/connection.ts'
 import type { PodFacts } from '../../src/probe/inventory.ts'
 import { labelPatch } from '../../src/probe/label-patch.ts'
 import { answered, blocked, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
-import { parseOffset, parseRole, parseSentinelAnswer, parseSetting, parseVote } from '../../src/probe/replies.ts'
+import { parseOffset, parseQuorum, parseRole, parseSentinelAnswer, parseSetting, parseVote } from '../../src/probe/replies.ts'
 import { master, slaveOf } from './observations.ts'
 
 await t.test('ROLE of a master lists its replicas', async (t) => {
@@ -43,6 +43,11 @@ await t.test('a replica without a link has the offset that INFO knows', async (t
 await t.test('a setting is the second of two', async (t) => {
   t.equal(parseSetting(['replica-announce-ip', '10.0.0.1']), '10.0.0.1')
   for (const reply of [[], ['x'], 'ERR', null]) t.equal(parseSetting(reply), undefined)
+})
+
+await t.test('a sentinel says whether it can reach a quorum', async (t) => {
+  t.strictSame(['OK 3 usable Sentinels. Quorum and failover authorization can be reached', new Error('NOQUORUM 1 usable Sentinels.'), new Error('ERR No such master with that name')]
+    .map(parseQuorum), [null, 'NOQUORUM 1 usable Sentinels.', undefined])
 })
 
 await t.test('one refused connection is no proof of death, two some time apart are', async (t) => {

@@ -321,7 +321,7 @@ const YEAR_2040 = 2_208_988_800
 
 interface Age {
   readonly written: number
-  readonly inStream?: number | string
+  readonly inStream?: number | string | undefined
   readonly clock?: number
 }
 

@@ -2,6 +2,7 @@ import type { Pod } from 'kubernetes-types/core/v1.js'
 import t from 'tap'
 import type { RedisSentinelStatus } from '../../src/api/redis-sentinel.ts'
 import { RedisSentinelStatus as StatusSchema } from '../../src/api/redis-sentinel.ts'
+import { QUORUM_ANNOTATION } from '../../src/metadata/labels.ts'
 import { syncRedisSentinel } from '../../src/redis-sentinel/sync.ts'
 import { LATER, NOW, pod, pods, redisSentinel, settledObserved } from '../fixtures.ts'
 
@@ -25,6 +26,7 @@ t.test('all pods ready and one master: ready', async (t) => {
       ['Available', 'MasterKnown', 'demo-redis-0 is master.'],
       ['SpecValid', 'Valid', 'The spec is valid.'],
       ['Applied', 'AllApplied', 'All children are as desired.'],
+      ['Quorum', 'SentinelsAble', 'A majority of the sentinels is ready, and reports no lack of a quorum.'],
     ].map(([type, reason, message]) => ({ type, status: 'True', reason, message, lastTransitionTime: '2026-11-23T10:00:00Z', observedGeneration: 1 })),
   })
 })
@@ -45,6 +47,21 @@ t.test('two pods labelled master: not available, both are named in one order', a
     t.match(condition(of, 'Available'), { status: 'False', reason: 'SeveralMasters', message: 'demo-redis-0 and demo-redis-2 carry the master label.' })
     t.equal(of.phase, 'Pending')
   }
+})
+
+const NOQUORUM = 'NOQUORUM 1 usable Sentinels. Not enough available Sentinels to reach the majority and authorize a failover'
+/** Of the sentinels with these ordinals. */
+const noted = (...ordinals: number[]) => pods().map((one): Pod =>
+  ordinals.some((ordinal) => one.metadata?.name === `demo-sentinel-${ordinal}`) ? { ...one, metadata: { ...one.metadata, annotations: { [QUORUM_ANNOTATION]: NOQUORUM } } } : one)
+
+t.test('a majority of the sentinels must be ready and able to reach a quorum', async (t) => {
+  t.match(condition(status(noted(2)), 'Quorum'), { status: 'True', reason: 'SentinelsAble' }, 'two of three can replace a master')
+  const lost = status(noted(2, 1))
+  t.match(condition(lost, 'Quorum'), { status: 'False', reason: 'NoQuorum', message: `demo-sentinel-1: ${NOQUORUM}.` })
+  t.match(lost, { phase: 'Ready' }, 'the service works')
+  const unready = status(replaced('demo-sentinel-1', pod('demo-sentinel-1', { ready: false })).map((one) =>
+    one.metadata?.name === 'demo-sentinel-2' ? pod('demo-sentinel-2', { terminating: true }) : one))
+  t.match(condition(unready, 'Quorum'), { status: 'False', reason: 'SentinelsNotReady', message: '1/3 sentinel pods are ready.' })
 })
 
 t.test('a master that goes is still the master until the label moves', async (t) => {
