@@ -32,10 +32,12 @@ export interface Probe {
   readonly stop: () => Promise<void>
 }
 
+/** Votes are for this process: another probe never takes them for its own. */
+const newId = () => randomBytes(20).toString('hex')
+
 export function startProbe ({ api, leaseApi, log, watchNamespace, fastPath, lease: leaseOptions }: ProbeOptions): Probe {
   const now = () => performance.now()
-  // votes are for this process: another probe never takes them for its own
-  const ownId = randomBytes(20).toString('hex')
+  const ownId = newId()
   const date = () => new Date()
   const loops = new Map<string, ClusterLoop>()
   const wakeAll = () => { for (const loop of [...loops.values(), growth, bindings]) loop.wake() }
