@@ -106,7 +106,7 @@ for (const shell of shells) {
 t.test('a replica that somebody makes a master takes no writes for long, since the sentinels name another one', async (t) => {
   const { lab, master, pod } = await started(t, { redisReplicas: 2 })
   const other = 1 - master
-  await ask(lab.redis[other] ?? '', REDIS_PORT, 'REPLICAOF', 'NO', 'ONE')
+  await lab.command(lab.redis[other] ?? '', 'REPLICAOF', 'NO', 'ONE')
   await takesNoWrites(lab, other)
   t.match(await lab.script('redis-ready.sh', other), { code: 1, output: 'takes no writes: no majority of the sentinels names it' })
   t.equal(await refusal(lab, master), '')

@@ -116,7 +116,8 @@ first_line() {
 
 # The server of this pod may not have the Secret's newest password yet.
 use_accepted() {
-  [ ! -s "$ACCEPTED" ] || { read_password "$ACCEPTED" && use_here "$kept"; }
+  read_credentials
+  use_here "${newest#* }"
 }
 
 # start_fence PID: beside the redis with that process id, which is its parent, or becomes it when the script that starts it has ended. It holds

@@ -14,18 +14,18 @@ async function crashed (run: Run, wipe = false): Promise<void> {
   await run.plane.crash('redis', former, { wipe })
   await run.time('another master', async () => (await run.lab.masters()).some((ordinal) => ordinal !== former))
   await run.writes()
-  run.figure('write gap', run.writer.gap(), GOAL.killed)
-  run.figure('by Sentinel', asking.gap(), GOAL.bySentinel)
+  run.figure('write gap', run.gap(), GOAL.killed)
+  run.figure('by Sentinel', run.gap(asking), GOAL.bySentinel)
 }
 
 async function deleted (run: Run, force: boolean, goal: number): Promise<void> {
-  const { lab, plane, master, writer, writes, figure, check } = run
+  const { lab, plane, master, writes, figure, check } = run
   const asking = await run.asking()
   const oldIp = lab.pod('redis', master()).ip()
   await plane.deletePod('redis', master(), { force, awayMs: force ? 5000 : 1000 })
   await writes()
-  figure('write gap', writer.gap(), goal)
-  figure('by Sentinel', asking.gap(), GOAL.bySentinel)
+  figure('write gap', run.gap(), goal)
+  figure('by Sentinel', run.gap(asking), GOAL.bySentinel)
   for (const sentinel of lab.sentinels) {
     const known = JSON.stringify(await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'REPLICAS', 'mymaster'))
     check(`sentinel ${sentinel} knows the address of the old pod`, !known.includes(`"${oldIp}"`))
@@ -33,7 +33,7 @@ async function deleted (run: Run, force: boolean, goal: number): Promise<void> {
 }
 
 async function lostNode (run: Run): Promise<void> {
-  const { lab, master, writes, writer, figure } = run
+  const { lab, master, writes, figure } = run
   const asking = await run.asking()
   const { sandbox } = lab.pod('redis', master())
   await sandbox.cutOff()
@@ -41,14 +41,14 @@ async function lostNode (run: Run): Promise<void> {
   const written = asking.acknowledged()
   await run.time('the client that asks Sentinel writes', () => asking.acknowledged() > written + 50)
   const goal = lab.spec().downAfterMilliseconds + GOAL.electing
-  figure('write gap', writer.gap(), goal)
-  figure('by Sentinel', asking.gap(), goal)
+  figure('write gap', run.gap(), goal)
+  figure('by Sentinel', run.gap(asking), goal)
   await sandbox.restore()
 }
 
 /** What waits in its sockets is acknowledged when it goes on, before it is demoted. */
 async function hung (run: Run): Promise<void> {
-  const { lab, master, time, figure, writer } = run
+  const { lab, master, time, figure } = run
   const former = master()
   const asking = await run.asking()
   const pod = lab.pod('redis', former)
@@ -56,8 +56,8 @@ async function hung (run: Run): Promise<void> {
   await time('another master', async () => (await lab.masters()).some((ordinal) => ordinal !== former))
   await sleep(10_000)
   const goal = lab.spec().downAfterMilliseconds + GOAL.electing
-  figure('write gap', writer.gap(), goal)
-  figure('by Sentinel', asking.gap(), goal)
+  figure('write gap', run.gap(), goal)
+  figure('by Sentinel', run.gap(asking), goal)
   run.mayLose(pod, performance.now(), fenceBoundMs(lab))
   pod.signal('SIGCONT')
   figure('former master demoted', await time('the former master follows', async () => !(await lab.masters()).includes(former)), 2000)
@@ -81,7 +81,7 @@ async function withReplica (run: Run): Promise<void> {
   figure('the third is master', await time('the third is master', async () => String(await lab.masters()) === String(third)), 7000)
   await plane.start('redis', second)
   await writes()
-  figure('write gap', run.writer.gap())
+  figure('write gap', run.gap())
   await plane.start('redis', former)
 }
 

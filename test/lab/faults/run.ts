@@ -40,6 +40,8 @@ export interface Run {
   /** The master moves to an ordinal that is not 0, which every guess without knowledge names. */
   readonly moveFromFirst: () => Promise<void>
   readonly writes: (count?: number) => Promise<void>
+  /** The longest time since the fault began without a write that this client got acknowledged; the one of the Service if left out. */
+  readonly gap: (client?: Writer) => number
   /** One more client, which writes already when this resolves. What it lacks in the end is lost as well. */
   readonly client: (name: string, find: () => Promise<Redis>) => Promise<Writer>
   /** A client that asks the sentinels for the master. */
@@ -78,6 +80,7 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
   const violations: string[] = []
   const figures: Figure[] = []
   let master = 0
+  let began = 0
   const clients = lab.network.address(CLIENTS)
   const writer = startWriter(lab.redis, { find: () => plane.throughService(clients) })
   const writers = [writer]
@@ -112,6 +115,7 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
     figure: (name, value, goal) => figures.push({ name, value: Math.round(value), ...(goal !== undefined && { goal }) }),
     time,
     writes,
+    gap: (client = writer) => client.gap(began),
     client,
     asking: () => client('asking', bySentinel(lab.sentinels, clients)),
     mayLose: (pod, from, ms) => bounds.allow([pod], from, ms),
@@ -127,12 +131,13 @@ export async function runFault (fault: Fault, seed: number, show: (text: string)
     if (fault.prepare) await fault.prepare(run)
     else await underLoad(run)
     await settle()
+    began = performance.now()
     await fault.inject(run)
     const healMs = await healing(run, settle)
     return { ...about(fault, seed), ...await account(run, writers, bounds), healMs, figures, violations }
   } catch (error) {
     violations.push(error instanceof Error ? error.message : String(error))
-    return { ...about(fault, seed), acknowledged: writer.acknowledged(), lost: -1, gapMs: writer.gap(), healMs: null, figures, violations }
+    return { ...about(fault, seed), acknowledged: writer.acknowledged(), lost: -1, gapMs: run.gap(), healMs: null, figures, violations }
   } finally {
     await Promise.all(writers.map((some) => some.stop()))
     if (violations.length > 0) show(await plane.logs())
@@ -158,7 +163,7 @@ async function healing ({ writes }: Run, settle: () => Promise<void>): Promise<n
 }
 
 /** Every acknowledged write is asked for again, at every redis. */
-async function account ({ lab, writer, check, master }: Run, writers: readonly Writer[], bounds: Bounds) {
+async function account ({ lab, gap, check, master }: Run, writers: readonly Writer[], bounds: Bounds) {
   await Promise.all(writers.map((some) => some.stop()))
   await lab.level()
   const missing = async (address: string): Promise<Write[]> =>
@@ -172,5 +177,5 @@ async function account ({ lab, writer, check, master }: Run, writers: readonly W
     const count = (await missing(address())).length
     check(`${address()} lacks other writes than the master does`, count === all.length)
   }
-  return { acknowledged, lost, bounded: all.length - lost, gapMs: writer.gap() }
+  return { acknowledged, lost, bounded: all.length - lost, gapMs: gap() }
 }

@@ -150,7 +150,7 @@ async function replacedThreeTimes ({ lab, plane, check }: Run): Promise<void> {
 }
 
 /** The name server takes questions and never answers, the worst case (sentinel.md 1.2); but nobody asks. */
-async function withoutNames ({ lab, plane, master, writer, writes, figure, check }: Run): Promise<void> {
+async function withoutNames ({ lab, plane, master, gap, writes, figure, check }: Run): Promise<void> {
   const nameServer = createSocket('udp4')
   let questions = 0
   nameServer.on('message', () => { questions += 1 }).bind(53, lab.network.address(HOME))
@@ -158,7 +158,7 @@ async function withoutNames ({ lab, plane, master, writer, writes, figure, check
   await plane.crash('redis', master(), { afterMs: 5000 })
   await writes()
   await lab.healed()
-  figure('write gap', writer.gap(), 1000)
+  figure('write gap', gap(), 1000)
   check(`${questions} names were asked for`, questions === 0)
   nameServer.close()
 }

@@ -38,7 +38,7 @@ async function knows (sentinel: string): Promise<string> {
 
 /** Without a failover and without loops. */
 async function heals (run: Run): Promise<void> {
-  const { lab, plane, master, check, figure, writer } = run
+  const { lab, plane, master, check, figure } = run
   const from = performance.now()
   const isRight = async () => {
     const found = await Promise.all(lab.sentinels.map(async (own) => {
@@ -55,7 +55,7 @@ async function heals (run: Run): Promise<void> {
   const log = await plane.probe.log()
   const pauses = log.split('\n').filter((line) => line.includes('"command":"pause"')).length
   check(`the probe paused the writes ${pauses} times`, pauses === 0)
-  figure('write gap', writer.gap())
+  figure('write gap', run.gap())
 }
 
 async function allNew (run: Run): Promise<void> {

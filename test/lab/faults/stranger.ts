@@ -36,7 +36,7 @@ async function start ({ lab, master }: Run) {
 }
 
 async function stranger (run: Run): Promise<void> {
-  const { lab, plane, master, time, writes, writer, check, figure } = run
+  const { lab, plane, master, time, writes, check, figure } = run
   const former = master()
   const { address, end } = await start(run)
   try {
@@ -48,7 +48,7 @@ async function stranger (run: Run): Promise<void> {
     const { role } = await info(address)
     check(`the stranger is ${role}`, role === 'slave')
     check('the former master is master', !(await lab.masters()).includes(former))
-    figure('write gap', writer.gap(), KILLED_MS)
+    figure('write gap', run.gap(), KILLED_MS)
     check('the stranger was promoted', !(await plane.logs()).includes(`switch-master mymaster ${lab.redis[former]} ${REDIS_PORT} ${address} `))
   } finally {
     await end()

@@ -36,14 +36,14 @@ async function throttled (run: Run): Promise<void> {
   check('the label was moved', new Set(plane.labelHistory().slice(labels)).size <= 1)
 }
 
-async function endlessScript ({ lab, master, writes, writer, figure }: Run): Promise<void> {
+async function endlessScript ({ lab, master, writes, gap, figure }: Run): Promise<void> {
   const redis = connection(lab.redis[master()] ?? '', REDIS_PORT, { commandTimeout: 60_000 })
   await redis.connect()
   // ended by SCRIPT KILL, or with its process
   redis.eval('while true do end', 0).catch(() => {}).finally(() => redis.disconnect())
   await sleep(1500)
   await writes()
-  figure('write gap', writer.gap(), 3 * lab.spec().downAfterMilliseconds)
+  figure('write gap', gap(), 3 * lab.spec().downAfterMilliseconds)
 }
 
 async function loading ({ lab, plane, master, check, time, figure, writes }: Run): Promise<void> {
@@ -124,7 +124,7 @@ async function fullDisk (run: Run): Promise<void> {
   // redis answers MISCONF to a PING as well, so the sentinels choose a master that can write
   check('the master changed more than once', Number(await lab.epoch()) - Number(before) <= 1)
   await writes()
-  figure('write gap', run.writer.gap(), lab.spec().downAfterMilliseconds + 3000)
+  figure('write gap', run.gap(), lab.spec().downAfterMilliseconds + 3000)
   await rm(filler)
   figure('ready again', await time('the pod is ready', async () => (await pod.script('redis-ready.sh')).code === 0))
 }

@@ -43,7 +43,7 @@ export async function splitOff (run: Run, { pods, seconds, tooFew = false }: Sid
   const first = writer.first(({ at, by }) => at > from + bound && by !== former.ip())?.at
   if (!tooFew) {
     check('nobody outside could write', first !== undefined)
-    figure('write gap outside', writer.gap(), downAfterMilliseconds + ELECTING_MS)
+    figure('write gap outside', run.gap(), downAfterMilliseconds + ELECTING_MS)
   }
   const both = Math.max(0, last - (first ?? last))
   figure('two masters took writes', both, 0)
