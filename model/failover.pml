@@ -24,11 +24,11 @@
   :: atomic { inStream(r) && data[r] != data[follows[r]] -> data[r] = data[follows[r]]; printf("redis-%d has what redis-%d has\n", r, follows[r]) }
 #define unpause(r) \
   :: atomic { paused[r] && (pauser[r] == SLOW || !hurried[pauser[r]]) -> paused[r] = false; printf("the pause of redis-%d ends by itself\n", r) }
-/* The fence closes a master that hears no majority of the sentinels; it opens when a majority names it. */
+/* The fence closes a master that hears no majority of the sentinels. It opens when a majority names it, and has for as long as an election takes. */
 #define isCutOff(r) (phase >= CUT && phase <= FOUND_DOWN && isMaster(r) && heard(r) < 2)
 #define fence(r) \
   :: atomic { CUTS && !NO_FENCE && isCutOff(r) && !closed[r] -> closed[r] = true; printf("the fence closes redis-%d\n", r) } \
-  :: atomic { closed[r] && (!isMaster(r) || heardNaming(r) >= 2) -> closed[r] = false; printf("the fence of redis-%d opens\n", r) }
+  :: atomic { closed[r] && (!isMaster(r) || (heardNaming(r) >= 2 && (OPENS_AT_ONCE || (!hurried[0] && !hurried[1])))) -> closed[r] = false; printf("the fence of redis-%d opens\n", r) }
 #define isFenced(r) (NO_FENCE || !isCutOff(r) || closed[r])
 
 proctype Redis () {
