@@ -42,7 +42,7 @@ lint: node_modules/.ready ## eslint and shellcheck
 	@npx eslint --max-warnings=0 .
 	@cd src/redis/scripts && shellcheck -x -s sh ./*.sh
 	@cd src/redis-sentinel/scripts && shellcheck -x -s sh ./*.sh
-	@cd local && shellcheck -x cluster images packages redis-versions stages lib/*.sh ../.ci/run
+	@cd local && shellcheck -x cluster images packages redis-versions stages lib/*.sh ../.ci/run ../model/run
 
 .PHONY: typecheck
 typecheck: node_modules/.ready ## tsc, strict
@@ -91,6 +91,11 @@ versions: dist/probe/main.js ## the lab and ten faults with every redis and Valk
 .PHONY: chaos
 chaos: dist/probe/main.js ## random faults under load: SEED= MINUTES= SIZE= SENTINELS=
 	@$(OWN_NETWORK) npx tsx test/lab/chaos.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SIZE),--size $(SIZE)) $(if $(SENTINELS),--sentinels $(SENTINELS))
+
+.PHONY: model
+model: ## the failover by votes through a model checker (spin): states, time, memory, verdicts; ONLY= names of runs, with their story
+	@local/packages
+	@model/run $(ONLY)
 
 .PHONY: upgrade-check
 upgrade-check: node_modules/.ready ## whether an upgrade of the operator from another commit restarts pods: FROM=

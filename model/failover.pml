@@ -24,11 +24,13 @@
   :: atomic { inStream(r) && data[r] != data[follows[r]] -> data[r] = data[follows[r]]; printf("redis-%d has what redis-%d has\n", r, follows[r]) }
 #define unpause(r) \
   :: atomic { paused[r] && (pauser[r] == SLOW || !hurried[pauser[r]]) -> paused[r] = false; printf("the pause of redis-%d ends by itself\n", r) }
-/* The fence closes a master that hears no majority of the sentinels; it opens when a majority names it. */
+/* The fence closes a master that hears no majority of the sentinels. It opens when a majority
+ * and every one that it hears names it, and has for as long as an election takes (in time: none is under way). */
 #define isCutOff(r) (phase >= CUT && phase <= FOUND_DOWN && isMaster(r) && heard(r) < 2)
+#define nobodyElects (!hurried[0] && !hurried[1] && !failover[0] && !failover[1] && !failover[2])
 #define fence(r) \
   :: atomic { CUTS && !NO_FENCE && isCutOff(r) && !closed[r] -> closed[r] = true; printf("the fence closes redis-%d\n", r) } \
-  :: atomic { closed[r] && (!isMaster(r) || heardNaming(r) >= 2) -> closed[r] = false; printf("the fence of redis-%d opens\n", r) }
+  :: atomic { closed[r] && (!isMaster(r) || (heardNaming(r) >= 2 && (OPENS_AT_ONCE || (heardNaming(r) == heard(r) && nobodyElects)))) -> closed[r] = false; printf("the fence of redis-%d opens\n", r) }
 #define isFenced(r) (NO_FENCE || !isCutOff(r) || closed[r])
 
 proctype Redis () {
@@ -110,7 +112,7 @@ init {
     :: i <= LAST_EPOCH -> elected[i] = NOBODY; i++
     :: i > LAST_EPOCH -> i = 0; break
     od;
-    run Redis(); run Faults(); run Gossip(); run Probe(0); run Probe(1); run Watch();
+    run Redis(); run Faults(); run Gossip(); holder = HOLDER; run Probe(0); run Probe(1); run Watch();
     if
     :: FAILOVERS > 0 -> run Sentinel(0); run Sentinel(1); run Sentinel(2)
     :: else

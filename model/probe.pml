@@ -26,17 +26,15 @@
 #define isAstray(p, r) (isConfirmed(p) && isUnanimous(p) && seesNoFailover(p) && seesReplica(p, r) && r != named(p) && follows[r] != named(p))
 /* successor: it was in that master's stream, and nobody who was has more */
 #define isComparable(p, r, of) (seesReplica(p, r) && follows[r] == of)
-#define isBest(p, r, of) (isComparable(p, r, of) && (!isComparable(p, 0, of) || has(r, data[0])) && \
-  (!isComparable(p, 1, of) || has(r, data[1])) && (!isComparable(p, 2, of) || has(r, data[2])))
 #define isLevel(p, r, of) (isComparable(p, r, of) && (NOT_PROVEN || data[r] == data[of]))
 #define isFullest(p, r) (sees(p, r) && up[r] && has(r, seenData(p, 0)) && has(r, seenData(p, 1)) && has(r, seenData(p, 2)))
-/* succession */
-#define isSuccessor(p, r) (isUndisputed(p, named(p)) && isGone(p, named(p)) && seesNoMaster(p) && \
-  (NOT_PROVEN -> isComparable(p, r, named(p)) : isBest(p, r, named(p))))
+/* succession; somebody who was promoted, is not named, and has less does not count */
+#define isEqual(p, r, to) (seesMaster(p, r) && has(r, data[to]))
+#define isSuccessor(p, r) (isUndisputed(p, named(p)) && isGone(p, named(p)) && isComparable(p, r, named(p)) && !isEqual(p, 0, r) && !isEqual(p, 1, r) && !isEqual(p, 2, r) && \
+  (NOT_PROVEN || isFullest(p, r)))
 /* publication: the sentinels do not know the master yet */
 #define isUnpublished(p, r) (isUndisputed(p, r) && named(p) != r && !isMaster(named(p)) && seesMaster(p, r) && isFullest(p, r))
 /* The named one lives and follows, and has more than any master: it was closed for a successor that is not level. It goes on. */
-#define isEqual(p, r, to) (seesMaster(p, r) && has(r, data[to]))
 #define isToReopen(p, r) (isUndisputed(p, r) && named(p) == r && seesReplica(p, r) && isFullest(p, r) && !isEqual(p, 0, r) && !isEqual(p, 1, r) && !isEqual(p, 2, r))
 /* The named one lives and follows, nobody is master, and another one has more: commands crossed each other. */
 #define isCrossed(p, r) (CROSSED_RULE && isUndisputed(p, named(p)) && seesReplica(p, named(p)) && seesNoMaster(p) && isFullest(p, r) && \
@@ -117,13 +115,13 @@ prove:
 
     /* ---- every way to another master ---- */
 ask:
-    /* All at once. An answer may be lost. The slow one may ask in an epoch that others have asked for meanwhile, but never twice in one. */
+    /* All at once. An answer may be lost: it could have been one against the election, so there is none. The slow one may ask in an epoch that others have asked for meanwhile, but never twice in one. */
     atomic {
       hurried[p] = true;
       if
       :: isLeft -> e = newest + 1
       :: p == SLOW && newest > 0 && votedFor[0] != PROBE + p && votedFor[1] != PROBE + p && votedFor[2] != PROBE + p -> e = newest
-      :: !isLeft && p != SLOW -> goto resume
+      :: !isLeft -> goto resume
       fi;
       do
       :: s < 3 ->
@@ -135,7 +133,7 @@ ask:
           if
           :: !(knows(p, s, m, t) && failover[s] == IDLE) && !BLIND -> votes = 10        /* isAgainst */
           :: (knows(p, s, m, t) && failover[s] == IDLE) || BLIND -> votes = votes + (VOTES_OF_OTHERS -> votedIn[s] == e : granted)
-          :: LOSSY -> printf("its answer is lost\n")
+          :: LOSSY -> printf("its answer is lost\n"); votes = (FIRST_MAJORITY -> votes : 10)
           fi
         fi;
         s++

@@ -70,7 +70,10 @@ end:
 #define mayChoose(s, r) (up[r] && names[s] != r && together(3 + s, r))
 /* sentinelRefreshInstanceInfo: a replica has been master for four publish periods, and the known master looks sane */
 #define isRogue(s, r) (isMaster(r) && names[s] != r && together(3 + s, r) && isMaster(names[s]) && !isDown(s) && together(3 + s, names[s]) && \
-  failover[s] == IDLE && !hurried[1])
+  failover[s] == IDLE && isUpToDate(s) && !hurried[0] && !hurried[1])
+/* The others pass on what they know in two seconds: that is less than 2 x failover-timeout, and than four publish periods. */
+#define isBehind(s, o) (together(3 + s, 3 + o) && config[o] > config[s])
+#define isUpToDate(s) (!isBehind(s, 0) && !isBehind(s, 1) && !isBehind(s, 2))
 #define ask(o) \
   if \
   :: o != s && together(3 + s, 3 + o) -> vote(o, names[s], epoch[s], s, granted); votes = votes + (votedFor[o] == s && votedIn[o] == epoch[s]) \
@@ -112,7 +115,7 @@ end:
       config[s] = failoverEpoch[s]; names[s] = chosen[s]; printf("sentinel-%d names redis-%d, epoch %d\n", s, names[s], config[s]); reset(s) }
   /* failover-timeout */
   :: atomic { failover[s] > WAIT_START -> failover[s] = IDLE; failoverEpoch[s] = 0; chosen[s] = 0; waits[s] = true; printf("sentinel-%d gives up its failover\n", s) }
-  :: atomic { waits[s] && failovers > 0 && !hurried[1] -> waits[s] = false; printf("sentinel-%d has waited long enough\n", s) }
+  :: atomic { waits[s] && failovers > 0 && isUpToDate(s) && !hurried[0] && !hurried[1] -> waits[s] = false; printf("sentinel-%d has waited long enough\n", s) }
   :: atomic { isRogue(s, 0) -> follows[0] = names[s]; printf("sentinel-%d converts redis-0, which follows redis-%d\n", s, names[s]) }
   :: atomic { isRogue(s, 1) -> follows[1] = names[s]; printf("sentinel-%d converts redis-1, which follows redis-%d\n", s, names[s]) }
   :: atomic { isRogue(s, 2) -> follows[2] = names[s]; printf("sentinel-%d converts redis-2, which follows redis-%d\n", s, names[s]) }

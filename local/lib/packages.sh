@@ -3,7 +3,7 @@
 
 PACKAGES="containerd runc containernetworking-plugins iptables nftables conntrack socat ethtool kmod iproute2 openssl
   procps util-linux buildah netavark debootstrap gcc libc6-dev jq curl iputils-ping redis-tools
-  redis-server busybox shellcheck lua5.1"
+  redis-server busybox shellcheck lua5.1 spin"
 
 missing_packages() {
   local p
