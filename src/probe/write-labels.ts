@@ -1,8 +1,9 @@
 /** Writes the role labels that `decide` decided on: one after the other, for their order is the point. */
-import { MASTER_ROLE } from '../metadata/labels.ts'
+import { MASTER_ROLE, type Role } from '../metadata/labels.ts'
 import { hasStatus } from './api-client.ts'
 import type { Action } from './decide.ts'
 import { publishEndpoint } from './endpoints.ts'
+import type { PodFacts } from './inventory.ts'
 import { labelPatch } from './label-patch.ts'
 import { PATCH_DEADLINE_MS, type PerformDeps, type Target } from './perform.ts'
 import type { KubeObject } from './reflector.ts'
@@ -15,13 +16,13 @@ export async function labelInOrder (labellings: readonly Labelling[], target: Ta
   const successor = labellings[crowned]?.role === MASTER_ROLE ? labellings[crowned].pod.uid : undefined
   // Before the old label goes: a Service without endpoints would be the change that makes kube-proxy deaf for a second.
   if (successor !== undefined) await publish(successor, target, deps)
-  // A label that could not be taken away must not be given to another pod: the first failure ends the run.
+  // A label that could not be removed must not be given to another pod: the first failure ends the run.
   for (const action of labellings.slice(0, crowned)) if (!deps.mayAct() || !await writeLabel(action, target, deps)) return false
   // What comes after the new master's is no condition of it, and in between the Service leads to the old master as well.
   const together = labellings.slice(crowned)
   const results = await Promise.all(together.map((action) => deps.mayAct() && writeLabel(action, target, deps)))
-  // The controller may have seen the new label before the old one went, and looks again a second later.
-  if (successor !== undefined && labellings.length > 1 && results.every(Boolean)) await publish(successor, target, deps)
+  // The controller may have seen the new label before the old one was gone, and looks again a second later. Nobody waits for this.
+  if (successor !== undefined && labellings.length > 1 && results.every(Boolean)) publish(successor, target, deps).catch(() => {})
   return results.every(Boolean)
 }
 
@@ -41,6 +42,7 @@ async function writeLabel (action: Labelling, target: Target, deps: PerformDeps)
     })
     putPod(answer)
   } catch (err) {
+    if (hasStatus(err, 409, 422)) await readAgain(facts, deps)
     return patchFailed(err, fields, deps)
   }
   metrics.patches.inc({ result: 'ok' })
@@ -67,16 +69,24 @@ export async function publish (uid: string, { subject, view }: Target, deps: Per
   }
 }
 
-function patchFailed (err: unknown, fields: object, { log, metrics }: PerformDeps): boolean {
-  // 404: the pod no longer exists, so its label is gone too. Success.
+/** The pod was changed, or made anew under its name, and the watch may be late: its own answer is the newest. Never rejects. */
+async function readAgain ({ namespace, name }: PodFacts, { api, putPod }: PerformDeps): Promise<void> {
+  const path = `/api/v1/namespaces/${namespace}/pods?fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`
+  const options = { lane: 'urgent', deadlineMs: PATCH_DEADLINE_MS } as const
+  const { items } = await api.request<{ items: readonly KubeObject[] }>('GET', path, options).catch(() => ({ items: [] }))
+  for (const pod of items) if (pod.metadata.name === name) putPod(pod)
+}
+
+function patchFailed (err: unknown, fields: { readonly role: Role }, { log, metrics, mayAct }: PerformDeps): boolean {
+  // 404: the pod no longer exists, so its label is gone too. A success, unless it was to be the master.
   if (hasStatus(err, 404)) {
     metrics.patches.inc({ result: 'gone' })
     log.info(fields, 'pod to be labelled is gone')
-    return true
+    return fields.role !== MASTER_ROLE
   }
-  const stale = hasStatus(err, 409, 422)
+  const stale = hasStatus(err, 409, 422) || !mayAct()
   metrics.patches.inc({ result: stale ? 'stale' : 'error' })
-  if (stale) log.info(fields, 'role label changed meanwhile, looking again')
+  if (stale) log.info(fields, 'role label changed meanwhile, or another probe is active: looking again')
   else log.warn({ ...fields, err }, 'role label not written')
   return false
 }
