@@ -31,7 +31,7 @@ export function minReplicas (redisReplicas: number): number {
   return redisReplicas >= 3 ? 1 : 0
 }
 
-/** preStop gives a handover this long, in seconds, and then lets the pod end: without a probe SIGTERM alone loses nothing, but takes longer. */
+/** preStop gives a handover this long, in seconds. Without a probe SIGTERM alone loses nothing, but it takes longer. */
 export const HANDOVER_SECONDS = 13
 
 /**
