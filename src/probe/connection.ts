@@ -9,6 +9,8 @@ const COMMAND_DEADLINE_MS = 1000
 /** After this, `end()` on a half-open socket has waited long enough for the other side's FIN. */
 const DISCONNECT_DEADLINE_MS = 50
 const KEEPALIVE_MS = 5000
+/** A connection that came about with another login than the first asks for that one again after this long. */
+const LOGIN_RETRY_MS = 5000
 /** Beside the deadline of the attempt before it: a former master that is reachable again is noticed within 1.5 s. */
 const SLOWEST_RECONNECT_MS = 500
 
@@ -20,7 +22,7 @@ export interface Endpoint {
 
 /** How the processes of one cluster are reached. */
 export interface Access {
-  /** Empty: none are known, or wanted. While they change some processes accept these and some those: they are tried in turn. */
+  /** Empty: none are known. While they change some processes accept these and some those: they are tried in turn, the best one first. */
   readonly logins: () => readonly Login[]
   /** Undefined: not by TLS. Empty: by TLS, and not read yet. */
   readonly certificate: () => Certificate | undefined
@@ -28,9 +30,12 @@ export interface Access {
   readonly refused: () => void
 }
 
+/** Empty: none, as the default user of a process that wants no password. */
 export interface Login {
-  readonly username: string
-  readonly password: string
+  readonly username?: string
+  readonly password?: string
+  /** Made from the cluster's identity: no process of another one takes it. */
+  readonly proves?: true
 }
 
 /** PEM texts. */
@@ -50,6 +55,8 @@ export interface ConnectionEvents {
 export interface Connection {
   readonly client: Redis
   readonly isOpen: () => boolean
+  /** The process has taken a login that only those of this cluster take. */
+  readonly isProven: () => boolean
   /** Runs a command if the connection is open; rejects at once if it is not. */
   readonly call: <Reply>(command: (client: Redis) => Promise<Reply>) => Promise<Reply>
   /** The process answered: the next reconnection starts again at the shortest delay. */
@@ -59,10 +66,10 @@ export interface Connection {
 
 export function openConnection ({ access, ...endpoint }: Endpoint, protocol: 2 | 3, events: ConnectionEvents): Connection {
   let attempts = 0
-  let refusals = 0
   let refused = false
   let open = false
-  const settings = () => settingsOf(access, refusals)
+  const login = createLogin(access)
+  const settings = () => ({ ...login.next(), ...tlsOf(access) })
   const client = new Redis({
     ...endpoint,
     ...settings(),
@@ -88,12 +95,8 @@ export function openConnection ({ access, ...endpoint }: Endpoint, protocol: 2 |
   client.on('ready', () => { open = true; refused = false; events.onOpen() })
   client.on('error', (error: NodeJS.ErrnoException) => {
     refused = error.code === 'ECONNREFUSED'
-    if (isDenial(error)) denied()
+    if (isDenial(error)) login.denied()
   })
-  function denied (): void {
-    refusals += 1
-    access.refused()
-  }
   client.on('close', () => {
     open = false
     if (refused) events.onRefused()
@@ -103,7 +106,12 @@ export function openConnection ({ access, ...endpoint }: Endpoint, protocol: 2 |
   return {
     client,
     isOpen: () => open,
-    call: (command) => open ? withDeadline(client, command, denied) : Promise.reject(new Error('not connected')),
+    isProven: () => open && login.proves(),
+    call: (command) => {
+      if (!open) return Promise.reject(new Error('not connected'))
+      login.improve(client)
+      return withDeadline(client, command, login.denied)
+    },
     answered: () => { attempts = 0 },
     close: () => { client.removeAllListeners(); client.on('error', () => {}); client.disconnect() },
   }
@@ -129,16 +137,46 @@ async function withDeadline<Reply> (client: Redis, command: (client: Redis) => P
   }
 }
 
-function settingsOf ({ logins, certificate }: Access, refusals: number): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
-  const known = logins()
-  const tls = certificate()
+/** Which of the logins one connection uses. */
+function createLogin (access: Access) {
+  let refusals = 0
+  let used: Login | undefined
+  let triedAt = -Infinity
   return {
-    ...known[refusals % known.length],
-    // the address is a pod's: no name to be verified, but the authority is
-    ...(tls && { tls: { ...tls, checkServerIdentity: () => undefined } }),
+    next: (): Pick<RedisOptions, 'username' | 'password'> => {
+      const known = access.logins()
+      used = known[refusals % known.length]
+      const { proves: _, ...options } = used ?? {}
+      return options
+    },
+    denied: (): void => {
+      refusals += 1
+      access.refused()
+    },
+    proves: () => used?.proves === true,
+    /** A user that a process gets while it runs needs no new connection. */
+    improve: (client: Redis): void => {
+      const [best] = access.logins()
+      if (best?.username === undefined || best.password === undefined || best.password === used?.password) return
+      if (performance.now() - triedAt < LOGIN_RETRY_MS) return
+      triedAt = performance.now()
+      client.call('AUTH', best.username, best.password).then(() => { refusals = 0; used = best }, () => {})
+    },
   }
 }
 
-function isDenial (error: NodeJS.ErrnoException): boolean {
-  return /^(NOAUTH|WRONGPASS) /.test(error.message) || /CERT|SSL|UNABLE_TO/.test(error.code ?? '')
+function tlsOf ({ certificate }: Access): Pick<RedisOptions, 'tls'> {
+  const tls = certificate()
+  // the address is a pod's: no name to be verified, but the authority is
+  return tls ? { tls: { ...tls, checkServerIdentity: () => undefined } } : {}
+}
+
+interface Denial extends NodeJS.ErrnoException {
+  /** Of a transaction: why it was discarded. */
+  readonly previousErrors?: readonly Error[]
+}
+
+function isDenial ({ message, code, previousErrors = [] }: Denial): boolean {
+  return [message, ...previousErrors.map((error) => error.message)].some((text) => /^(NOAUTH|WRONGPASS|NOPERM) /.test(text)) ||
+    /CERT|SSL|UNABLE_TO/.test(code ?? '')
 }

@@ -1,9 +1,9 @@
 /**
- * The password and the certificate of one cluster, from the Secrets that its RedisSentinel names: read when they are needed, and never
- * logged or published.
+ * How the processes of one cluster are reached: by its identity, and by password and certificate of the Secrets that its RedisSentinel
+ * names, which are read when they are needed, and never logged or published.
  */
-import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
+import { clusterIdentity, hash } from '../metadata/names.ts'
 import type { ApiClient } from './api-client.ts'
 import type { Access, Certificate, Login } from './connection.ts'
 import { messageOf, type PublishEvent, type Subject } from './events.ts'
@@ -42,6 +42,7 @@ export function createSecret ({ api, log, now, publishEvent, onChange }: SecretO
   let dueAt = -Infinity
   let readAt = -Infinity
   let reading = false
+  let identity: { readonly uid: string, readonly text: string } | undefined
 
   async function read (cluster: Named): Promise<void> {
     readAt = now()
@@ -75,11 +76,14 @@ export function createSecret ({ api, log, now, publishEvent, onChange }: SecretO
   }
 
   return {
-    logins: () => loginsOf(known.passwords),
+    logins: () => identity ? loginsOf(identity.text, known.passwords) : [],
     certificate: () => known.certificate,
     refused: () => { dueAt = Math.min(dueAt, readAt + REFUSED_MS) },
     keep: (cluster) => {
-      if (!cluster || (cluster.authSecret ?? cluster.tlsSecret) === undefined || reading || now() < dueAt) return
+      if (!cluster) return
+      const { namespace, name, uid } = cluster
+      if (identity?.uid !== uid) identity = { uid, text: clusterIdentity(namespace, name, uid) }
+      if ((cluster.authSecret ?? cluster.tlsSecret) === undefined || reading || now() < dueAt) return
       if (cluster.tlsSecret !== undefined) known = { ...known, certificate: known.certificate ?? {} }
       reading = true
       read(cluster).finally(() => { reading = false }).catch((err: unknown) => log.error({ err }, 'secret lost'))
@@ -88,14 +92,16 @@ export function createSecret ({ api, log, now, publishEvent, onChange }: SecretO
 }
 
 /**
- * The probe has a user of its own, with a password that is made from the Secret's (passwords.sh). It exists from the moment when passwords
- * are wanted; before that any name and password will do at a default user without one.
+ * The probe has a user of its own, with a password that is made from the cluster's identity and the Secret's password (passwords.sh). Pods
+ * of a version without identities have it with passwords alone, or not at all: there it is the default user, who may do everything.
  */
-function loginsOf (passwords: readonly string[]): Login[] {
-  const own = (password: string) => createHash('sha256').update(`${USER}:${password}`).digest('hex')
+function loginsOf (identity: string, passwords: readonly string[]): Login[] {
+  const own = (text: string): Login => ({ username: USER, password: hash('sha256', `${USER}:${text}`) })
   return [
-    ...passwords.map((password) => ({ username: USER, password: own(password) })),
-    ...passwords.map((password) => ({ username: 'default', password })),
+    // also without the password: while a running cluster gets one no pod wants it until all have it
+    ...[...passwords, ''].map((password): Login => ({ ...own(`${identity}:${password}`), proves: true })),
+    ...passwords.map(own),
+    ...(passwords.length > 0 ? passwords.map((password) => ({ username: 'default', password })) : [{}]),
   ]
 }
 

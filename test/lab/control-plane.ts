@@ -163,7 +163,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
   }
 
   const probe = await createProbe(lab, api.url, place)
-  api.put(CLUSTERS, { metadata: lab.identity, spec: lab.spec() })
+  api.put(CLUSTERS, { metadata: { ...lab.identity }, spec: lab.spec() })
   for (const pod of lab.pods()) {
     showService(pod)
     show(pod)
@@ -236,7 +236,7 @@ export async function startControlPlane (lab: Lab, { place = 0 } = {}) {
     },
     /** After a change of the members. */
     show: (kind: Kind, ordinal: number) => { const pod = lab.pod(kind, ordinal); showService(pod); show(pod); watch(pod) },
-    changeSpec: async () => { api.put(CLUSTERS, { metadata: lab.identity, spec: lab.spec() }); await sync() },
+    changeSpec: async () => { api.put(CLUSTERS, { metadata: { ...lab.identity }, spec: lab.spec() }); await sync() },
     /** Readiness checks also repair settings, which can be in the way. */
     checkReadiness: (on: boolean) => { order.checkReadiness = on },
     ready: (kind: Kind, ordinal: number) => until(`${kind} ${ordinal} is ready`, async () => readiness.get(lab.pod(kind, ordinal).name) || undefined),

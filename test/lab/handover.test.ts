@@ -73,7 +73,7 @@ t.test('the preStop of the master follows nobody who only says that it is master
   for (const ordinal of [0, 1, 2]) await lab.pod('sentinel', ordinal).sandbox.cutFrom([lab.redis[zombie] ?? ''])
   await lab.kill('redis', zombie)
   await lab.start('redis', zombie)
-  await until('a zombie', async () => await ask(lab.redis[zombie] ?? '', REDIS_PORT, 'REPLICAOF', 'NO', 'ONE') === 'OK' || undefined)
+  await until('a zombie', async () => await lab.command(lab.redis[zombie] ?? '', 'REPLICAOF', 'NO', 'ONE') === 'OK' || undefined)
   await ask(lab.redis[zombie] ?? '', REDIS_PORT, 'CONFIG', 'SET', 'min-replicas-to-write', 0)
   await ask(lab.redis[zombie] ?? '', REDIS_PORT, 'FLUSHALL')
   await lab.script('redis-prestop.sh', master)

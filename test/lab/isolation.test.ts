@@ -20,9 +20,9 @@ t.test('a sentinel that was cut off with the former master does not make the new
     }) || undefined
   }
   await until('all sentinels prefer it', () => heard('slave-priority', '1'))
-  await ask(heir, REDIS_PORT, 'REPLICAOF', 'NO', 'ONE')
+  await lab.command(heir, 'REPLICAOF', 'NO', 'ONE')
   await until('all sentinels have heard that it is a master', () => heard('role-reported', 'master'))
-  await ask(heir, REDIS_PORT, 'REPLICAOF', lab.redis[0] ?? '', REDIS_PORT)
+  await lab.command(heir, 'REPLICAOF', lab.redis[0] ?? '', String(REDIS_PORT))
   await until('and that it is none any more', () => heard('role-reported', 'slave'), 5)
   await lab.healed()
 

@@ -127,7 +127,7 @@ t.test('without sentinels a restarted replica does not choose between two master
   const master = await lab.healed()
   for (const ordinal of [0, 1, 2]) await lab.kill('sentinel', ordinal)
   await lab.kill('redis', 2)
-  await ask(lab.redis[1] ?? '', REDIS_PORT, 'REPLICAOF', 'NO', 'ONE')
+  await lab.command(lab.redis[1] ?? '', 'REPLICAOF', 'NO', 'ONE')
   await until('nobody follows the master', async () => (await info(lab.redis[master] ?? ''))['connected_slaves'] === '0' || undefined)
   await lab.start('redis', 2)
   await until('it waits', async () => (await lab.script('redis-ready.sh', 2)).output.startsWith('waiting: ') || undefined)
