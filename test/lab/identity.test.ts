@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { createLab, type Lab, labFor } from './lab.ts'
-import { ask, type Fields, info, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, sentinelMaster, until } from './questions.ts'
+import { ask, info, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, sentinelMaster, until } from './questions.ts'
 import type { Kind, Pod } from './pod.ts'
 
 t.setTimeout(180_000)
@@ -96,9 +96,17 @@ t.test('the address of the master of A leads to the master of B: the replicas of
   await lead(two, ['redis', masterOf.a], b.pod('redis', masterOf.b))
   t.ok(await refuses(b.redis[masterOf.b] ?? '', REDIS_PORT, 'AUTH of operator-replication'))
   for (const address of replicas) {
-    const fields: Fields = await info(address)
-    t.match(fields, { role: 'slave', master_link_status: 'down' })
+    t.match(await info(address), { role: 'slave', master_link_status: 'down' })
     t.equal(await ask(address, REDIS_PORT, 'GET', 'whose'), 'a')
   }
   await untouched(t, two)
+
+  // as docs/authentication.md says for an emergency
+  const replica = replicas[0] ?? ''
+  const demand = () => ask(replica, REDIS_PORT, 'REPLICAOF', 'NO', 'ONE')
+  await t.rejects(demand(), /NOPERM/)
+  await ask(replica, REDIS_PORT, 'ACL', 'SETUSER', 'default', '+replicaof')
+  t.equal(await demand(), 'OK')
+  await ask(replica, REDIS_PORT, 'ACL', 'SETUSER', 'default', '-replicaof')
+  await t.rejects(demand(), /NOPERM/)
 })

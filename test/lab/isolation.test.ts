@@ -21,9 +21,9 @@ t.test('a sentinel that was cut off with the former master does not make the new
     }) || undefined
   }
   await until('all sentinels prefer it', () => heard('slave-priority', '1'))
-  await ask(heir, REDIS_PORT, 'REPLICAOF', 'NO', 'ONE')
+  await lab.command(heir, 'REPLICAOF', 'NO', 'ONE')
   await until('all sentinels have heard that it is a master', () => heard('role-reported', 'master'))
-  await ask(heir, REDIS_PORT, 'REPLICAOF', lab.redis[former] ?? '', REDIS_PORT)
+  await lab.command(heir, 'REPLICAOF', lab.redis[former] ?? '', String(REDIS_PORT))
   await until('and that it is none any more', () => heard('role-reported', 'slave'), 5)
   await lab.healed()
 

@@ -130,7 +130,7 @@ t.test('without sentinels a restarted replica does not choose between two master
   const [one, other] = [(master + 1) % 3, (master + 2) % 3]
   for (const ordinal of [0, 1, 2]) await lab.kill('sentinel', ordinal)
   await lab.kill('redis', other)
-  await ask(lab.redis[one] ?? '', REDIS_PORT, 'REPLICAOF', 'NO', 'ONE')
+  await lab.command(lab.redis[one] ?? '', 'REPLICAOF', 'NO', 'ONE')
   await until('nobody follows the master', async () => (await info(lab.redis[master] ?? ''))['connected_slaves'] === '0' || undefined)
   await lab.start('redis', other)
   await until('it waits', async () => (await lab.script('redis-ready.sh', other)).output.startsWith('waiting: ') || undefined)

@@ -204,6 +204,32 @@ await t.test('passwords are tried in turn, also where none is wanted yet; a refu
   await until('and goes on with it', answers)
 })
 
+await t.test('a process that gets the user of the probe while it runs is not connected to anew; one that forbids a command is', async (t) => {
+  const lab = await startLab({ sentinels: 0, replicas: 1 })
+  t.teardown(lab.stop)
+  lab.startRedis(0)
+  const best = { username: 'operator-probe', password: 'made' }
+  const access = { logins: () => [best, {}], certificate: () => undefined, refused: () => {} }
+  const link = openRedisLink({ host: lab.address(redisPod(0)), port: 6379, expected: () => lab.address(redisPod(0)), access, now, onChange: () => {} })
+  t.teardown(link.close)
+  const line = async (user: string) => {
+    await link.ask()
+    const clients = String(await lab.command(redisPod(0), 'CLIENT', 'LIST').catch(() => ''))
+    return clients.split('\n').find((some) => some.includes('name=sentinel-probe') && some.includes(` user=${user} `))?.split(' ')[0]
+  }
+  // one that is refused is there for a moment as the default user, too
+  const connected = async (user: string) => await line(user) !== undefined && link.isOpen()
+  await until('it is asked as the default user', () => connected('default'))
+  const before = await line('default')
+  await lab.command(redisPod(0), 'ACL', 'SETUSER', best.username, 'on', '>made', '+ping', '+role', '+info', '+client', '+config|get', '+replicaof')
+  await until('it is asked as the user of the probe', () => connected(best.username))
+  t.equal(await line(best.username), before, 'by the same connection')
+
+  await lab.command(redisPod(0), 'ACL', 'SETUSER', best.username, '-replicaof')
+  await t.rejects(link.follow('127.0.0.1'), /NOPERM/)
+  await until('it is asked as the other one', () => connected('default'))
+})
+
 await t.test('by TLS a process of another authority is not believed, and one that wants a certificate gets it', async (t) => {
   const lab = await startLab({ sentinels: 0, replicas: 1 })
   t.teardown(lab.stop)

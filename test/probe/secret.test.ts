@@ -1,6 +1,7 @@
 /** The Secret of a cluster, against the fake API server. */
 import { pino } from 'pino'
 import t from 'tap'
+import { clusterIdentity, hash } from '../../src/metadata/names.ts'
 import { createApiClient } from '../../src/probe/api-client.ts'
 import { createSecret } from '../../src/probe/secret.ts'
 import { createFakeApiServer } from './fake-api-server.ts'
@@ -37,12 +38,21 @@ await t.test('it is read at first, and a second after a refusal; the former pass
   const { secret, passwords, clock, put, changes, logged } = await start(t)
   put({ password: 'öne \n' })
   secret.keep(undefined)
+  t.strictSame(secret.logins(), [])
   secret.keep({ ...CLUSTER, authSecret: undefined })
-  t.strictSame(passwords(), [], 'nobody has named one')
+  t.match(secret.logins(), [{ username: 'operator-probe', proves: true }, {}], 'nobody has named one')
+  t.equal(secret.logins().length, 2)
   secret.keep(CLUSTER)
   await until('it is read', () => changes() === 1)
   t.strictSame(passwords(), ['öne '])
-  t.strictSame(secret.logins(), [{ username: 'operator-probe', password: 'a34faee788c850a8d6af4835b18e664141fe7b7f3adc481734d49f778e31f289' }, { username: 'default', password: 'öne ' }], 'its own user first')
+  const own = (text: string) => ({ username: 'operator-probe', password: hash('sha256', `operator-probe:${text}`) })
+  const identity = clusterIdentity('ns', 'cache', 'uid')
+  t.strictSame(secret.logins(), [
+    { ...own(`${identity}:öne `), proves: true },
+    { ...own(`${identity}:`), proves: true },
+    own('öne '),
+    { username: 'default', password: 'öne ' },
+  ], 'its own user first, also as pods of a version without identities have it')
   put({ password: 'two' })
   secret.keep(CLUSTER)
   secret.refused()

@@ -95,7 +95,10 @@ function movedMaster (t: Test, shell: readonly string[], { flags = 'master', oth
 
 for (const [name, shell] of Object.entries(SHELLS)) {
   t.test(`a sentinel whose master has another address restarts, each time later, and not when it is needed (${name})`, async (t) => {
-    const restarts = async (world: World) => (await world.play('sentinel-ready.sh'), /SHUTDOWN/.test(await world.read('asked')))
+    const restarts = async (world: World) => {
+      await world.play('sentinel-ready.sh')
+      return /SHUTDOWN/.test(await world.read('asked'))
+    }
     const world = movedMaster(t, shell)
     t.match(await world.play('sentinel-ready.sh'), { code: 1, output: 'restarts, for the master is at fd00::10 now, no longer at fd00::1a' })
     t.match(await world.read('asked'), ' SHUTDOWN\n')
