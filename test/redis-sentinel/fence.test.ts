@@ -1,0 +1,77 @@
+// The fence of a pod against sentinels that answer, refuse, hang or are down.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { symlinkSync, writeFileSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import { createWorld, named, refused, SCRIPTS, SENTINELS, SHELLS } from './script-world.ts'
+
+const alive = (role: string) => `1790000000\n0\nmin-replicas-to-write\n1\n${role}\n0\n`
+
+interface Fenced {
+  readonly asked: string
+  readonly log: string
+}
+
+interface Watch { readonly shell?: readonly string[], readonly until?: RegExp }
+
+const CLOSES = /takes no writes/
+const OPENS = /takes writes/
+
+/** The fence of a redis that is there: until it says so in the log, or for several rounds. */
+async function fence (t: Test, answers: Readonly<Record<string, string>>, { shell = SHELLS.dash, until }: Watch = {}): Promise<Fenced> {
+  const world = createWorld(t, {
+    shell, fenceMilliseconds: 300, answers: { '127.0.0.1.6379': alive('master'), '127.0.0.1.2147483647': 'OK\n', '127.0.0.1.1': 'OK\n', ...answers },
+  })
+  symlinkSync(`${SCRIPTS}redis-fence.sh`, world.file('config', 'redis-fence.sh'))
+  writeFileSync(world.file('data', '.announced'), 'fd00::10\n')
+  const [program, args] = world.command('redis-fence.sh')
+  const child = spawn(program, [...args, String(process.pid)], { env: world.env, stdio: 'ignore' })
+  const rounds = async () => (await world.read('asked')).split('\n').filter((line) => line === '-h 127.0.0.1 -p 6379').length
+  const over = async () => until ? until.test(await world.read('hook-log')) : await rounds() >= 8
+  while (!await over()) await new Promise((resolve) => { setTimeout(resolve, 50) })
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  await ended
+  return { asked: await world.read('asked'), log: await world.read('hook-log') }
+}
+
+const hangs = (...hosts: string[]) => Object.fromEntries(hosts.map((host) => [`${host}.hangs`, '']))
+const down = (host: string) => ({ [`${host}.SENTINEL`]: '', [`${host}.SENTINEL.error`]: `Could not connect to Redis at ${host}:26379: Connection refused\n` })
+const first = (host: string, address: string) => ({ [`${host}.SENTINEL`]: `${address}\n6379\n` })
+
+for (const [name, shell] of Object.entries(SHELLS)) {
+  t.test(`a master closes when no majority of the sentinels answers, and those that refuse or are down count as answers (${name})`, async (t) => {
+    const cases: [string, Readonly<Record<string, string>>, boolean][] = [
+      ['all name it', named('fd00::10'), false],
+      ['one hangs', { ...named('fd00::10'), ...hangs('fd00::20') }, false],
+      ['two hang', { ...named('fd00::10'), ...hangs('fd00::20', 'fd00::21') }, true],
+      ['two are unreachable', first('fd00::20', 'fd00::10'), true],
+      ['all are down', { ...down('fd00::20'), ...down('fd00::21'), ...down('fd00::22') }, false],
+      ['one is down, one hangs', { ...down('fd00::20'), ...hangs('fd00::21'), ...first('fd00::22', 'fd00::10') }, false],
+      ['one is down, two hang', { ...down('fd00::20'), ...hangs('fd00::21', 'fd00::22') }, true],
+      ['all want another password', refused(SENTINELS, 'SENTINEL'), false],
+      ['all hang, and redis as well', hangs(...SENTINELS, '127.0.0.1'), false],
+      ['it is a replica, and all hang', { ...hangs(...SENTINELS), '127.0.0.1.6379': alive('slave') }, false],
+    ]
+    for (const [what, answers, closed] of cases) {
+      const { asked, log } = await fence(t, answers, { shell, ...(closed && { until: CLOSES }) })
+      t.equal(asked.includes('CONFIG SET min-replicas-to-write 2147483647'), closed, what)
+      t.equal(/takes no writes: no majority of the sentinels is heard/.test(log), closed)
+    }
+  })
+}
+
+t.test('a master that the sentinels have named closes as soon as they name another one', async (t) => {
+  const { log } = await fence(t, named('fd00::11'), { until: CLOSES })
+  t.match(log, /takes no writes: a majority of the sentinels names another one/)
+  t.equal((await fence(t, named('fd00::99'))).log, '', 'an address that no pod has any more is nobody')
+})
+
+t.test('one that is closed opens only when a majority names it, or as a replica', async (t) => {
+  const closed = (role: string) => ({ '127.0.0.1.6379': alive(role).replace('\n1\n', '\n2147483647\n') })
+  const open = 'CONFIG SET min-replicas-to-write 1'
+  t.match((await fence(t, { ...closed('master'), ...named('fd00::10') }, { until: OPENS })).asked, open)
+  t.match((await fence(t, closed('slave'), { until: OPENS })).asked, open)
+  t.notMatch((await fence(t, { ...closed('master'), ...first('fd00::20', 'fd00::10'), ...first('fd00::21', 'fd00::11') })).asked, open)
+  t.notMatch((await fence(t, { ...closed('master'), ...down('fd00::20'), ...down('fd00::21'), ...down('fd00::22') })).asked, open)
+})
