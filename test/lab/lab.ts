@@ -169,7 +169,7 @@ export async function createLab (options: LabOptions = {}) {
   function noted (): Promise<true> {
     return until('all have noted that they are in the stream', async () => {
       await Promise.all(member.redis().map(({ data }) => access(join(data, '.in-stream'))))
-      return true
+      return true as const
     })
   }
 
