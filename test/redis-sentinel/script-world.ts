@@ -112,13 +112,16 @@ export function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, passwo
       return await run(...command(script), { env }).then(({ stdout }) => ({ code: 0, output: stdout.trim() }),
         ({ code, stdout }: { code: number, stdout: string }) => ({ code, output: stdout.trim() }))
     },
-    /** Until it has started the server, or for a while: what it logs. `meanwhile` begins when it first waits. */
+    /** Until it has started the server, or for a while after its first word, which is why it waits: what it logs. `meanwhile` begins with that word. */
     async start (script: string, meanwhile: () => void = () => {}): Promise<string> {
       const child = spawn(...command(script), { env, stdio: ['ignore', 'ignore', 'pipe'] })
       let log = ''
       child.stderr.setEncoding('utf8').on('data', (text: string) => { log += text })
-      const end = setTimeout(() => child.kill('SIGTERM'), 1200)
-      child.stderr.once('data', meanwhile)
+      let end: NodeJS.Timeout | undefined
+      child.stderr.once('data', () => {
+        end = setTimeout(() => child.kill('SIGTERM'), 2000)
+        meanwhile()
+      })
       await once(child, 'close')
       clearTimeout(end)
       return log
