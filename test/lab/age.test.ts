@@ -24,8 +24,7 @@ t.test('a replica with old data whose file was repaired at a start is not promot
   await lab.streaming()
   await lab.level()
   await lab.durable()
-  await until('the pods have been in the stream for a while', async () => (await Promise.all([fresh, old].map(async (ordinal) =>
-    stat(join(lab.data('redis', ordinal), '.in-stream')).then(() => true, () => false)))).every(Boolean) || undefined, 10).catch(() => {})
+  await lab.noted()
   await lab.kill('redis', old)
   // the loss of power has cut the tail of its file, which redis repairs at the next start
   const folder = join(lab.data('redis', old), 'appendonlydir')

@@ -36,6 +36,7 @@ t.test('a restarted replica tells the sentinels how old its data is until it is 
   const priority = async (ordinal: number) => Number((await info(lab.redis[ordinal] ?? ''))['slave_priority'])
   t.equal(await priority(one), 100, 'at the first bootstrap all are equal')
   await lab.configure({ lastMaster: lab.redis[last] })
+  await lab.noted()
   for (const ordinal of [0, 1, 2]) await lab.kill('redis', ordinal)
   await lab.wipe('redis', other)
   await lab.startAll([['redis', one], ['redis', other]])

@@ -132,6 +132,7 @@ t.test('sentinels that are down, or replaced one by one, close nobody', async (t
 t.test('min-replicas-to-write follows the number of pods without a restart, and a number that a person has set stays', async (t) => {
   const { lab, master, pod } = await started(t, { redisReplicas: 5 })
   t.match(await readFile(join(pod.data, 'redis.conf'), 'utf8'), /\nmin-replicas-to-write 2\n/)
+  await rounds(pod)
   t.equal(await minimum(lab, master), '2')
   await ask(lab.redis[master] ?? '', REDIS_PORT, 'CONFIG', 'SET', 'min-replicas-to-write', 1)
   await rounds(pod, 7)

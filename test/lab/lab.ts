@@ -1,7 +1,7 @@
 // A cluster of real redis and sentinel processes on one machine, started by the very scripts and configuration that the hook
 // puts into the ConfigMaps. Each pod has a network namespace of its own.
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -181,6 +181,14 @@ export async function createLab (options: LabOptions = {}) {
     })
   }
 
+  /** Until every redis has noted that it is in the stream: how old its data is can be told from then on. */
+  function noted (): Promise<true> {
+    return until('all have noted that they are in the stream', async () => {
+      await Promise.all(member.redis().map(({ data }) => access(join(data, '.in-stream'))))
+      return true as const
+    })
+  }
+
   /** By the sentinels alone, without a pause: what is written meanwhile may be lost. */
   function failover (): Promise<true> {
     return until('a sentinel begins a failover', async () =>
@@ -232,6 +240,7 @@ export async function createLab (options: LabOptions = {}) {
     streaming,
     durable,
     level,
+    noted,
     failover,
     masters,
     infos,
