@@ -79,7 +79,8 @@ end:
 }
 
 /* ---- properties ---- */
-#define taking(r) ((label == r || namers(r) >= (STRICT -> 1 : 2)) && writable(r))
+/* Two failovers of the sentinels' own can overlap: where that is tried, only the other properties are asked. */
+#define taking(r) (P1_ASKED && served(r) && writable(r))
 #define two(a, b) (taking(a) && taking(b))
 #define isIn(r, other) (!up[other] || other == r || follows[other] == r)
 #define isWell(r) (namers(r) == 3 && writable(r) && label == r && has(r, must) && isIn(r, 0) && isIn(r, 1) && isIn(r, 2))

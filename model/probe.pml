@@ -187,8 +187,8 @@ demote:
         follows[m] = t; printf("probe-%d: the former master redis-%d follows redis-%d\n", p, m, t)
       :: !ONE_STEP && sees(p, m) && mayAct(p) && !(seesMaster(p, t) && has(t, data[m])) ->
         if
-        :: s == 1 -> follows[m] = m; printf("probe-%d: redis-%d is not level any more, redis-%d goes on\n", p, t, m)
-        :: s == 0
+        :: s == 1 && count(p, m) >= 2 && isUndisputed(p, m) -> follows[m] = m; printf("probe-%d: redis-%d is not level any more, redis-%d goes on\n", p, t, m)
+        :: else                                        /* the sentinels know another one by now */
         fi;
         goto look
       :: !ONE_STEP && !mayAct(p) -> goto look
