@@ -8,7 +8,7 @@ const ROLE_MS = 4
 const LABEL_MS = 2
 
 /** Moments by performance.now(); undefined: not seen. */
-export interface Seen {
+interface Seen {
   promoted?: number
   /** The last of the sentinels. */
   sentinels?: number

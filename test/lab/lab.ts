@@ -23,7 +23,7 @@ export type Configuration = Readonly<Record<Kind, Readonly<Record<string, string
 export const NAME = 'lab'
 
 /** As its object has it. Clusters in one network differ in the namespace. */
-export interface Identity { readonly name: string, readonly namespace: string, readonly uid: string }
+interface Identity { readonly name: string, readonly namespace: string, readonly uid: string }
 
 export interface LabOptions {
   readonly shell?: Shell

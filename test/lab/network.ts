@@ -10,7 +10,7 @@ const run = promisify(execFile)
 
 type AddressOf = 'pod' | 'service'
 /** Which packets are dropped: those that come, those that go. */
-export type Direction = 'both' | 'in' | 'out'
+type Direction = 'both' | 'in' | 'out'
 
 /** The network namespace of one pod, kept by a process that only sleeps, as a pause container does. */
 export interface Sandbox {

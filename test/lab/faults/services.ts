@@ -3,13 +3,15 @@ import type { Kind } from '../pod.ts'
 import { ask, MASTER_NAME, sentinelMaster, SENTINEL_PORT, sleep, until } from '../questions.ts'
 import type { Fault, Run } from './run.ts'
 
-/** The hook makes them at once; a kubelet brings the ConfigMap within a minute. */
-const KUBELET_MS = 5000
+/** Longer than a sentinel takes to find somebody down. */
+const DOWN_MS = 6000
 const NEW = { redis: 150, sentinel: 160 } as const
 const HEAL_SECONDS = 150
 const ELECTING_MS = 600
 
-async function makeAnew ({ lab, plane }: Run, kinds: readonly Kind[]): Promise<void> {
+/** Resolves to the moment when that began. */
+async function makeAnew ({ lab, plane }: Run, kinds: readonly Kind[]): Promise<number> {
+  const from = performance.now()
   const addresses = { redis: lab.redis.slice(), sentinel: lab.sentinels.slice() }
   for (const kind of kinds) {
     for (const ordinal of addresses[kind].keys()) {
@@ -18,11 +20,12 @@ async function makeAnew ({ lab, plane }: Run, kinds: readonly Kind[]): Promise<v
       addresses[kind][ordinal] = address
     }
   }
-  await sleep(KUBELET_MS)
+  await sleep(DOWN_MS)
   lab.redis.splice(0, lab.redis.length, ...addresses.redis)
   lab.sentinels.splice(0, lab.sentinels.length, ...addresses.sentinel)
   await lab.configure({ redis: lab.redis, sentinels: lab.sentinels })
   await plane.sync()
+  return from
 }
 
 /** The master, the replicas and the other sentinels that a sentinel knows, none of them down. */
@@ -37,9 +40,8 @@ async function knows (sentinel: string): Promise<string> {
 }
 
 /** Without a failover and without loops. */
-async function heals (run: Run): Promise<void> {
+async function heals (run: Run, from: number): Promise<void> {
   const { lab, plane, master, check, figure } = run
-  const from = performance.now()
   const isRight = async () => {
     const found = await Promise.all(lab.sentinels.map(async (own) => {
       const wanted = [...lab.redis, ...lab.sentinels.filter((other) => other !== own)]
@@ -59,14 +61,12 @@ async function heals (run: Run): Promise<void> {
 }
 
 async function allNew (run: Run): Promise<void> {
-  await makeAnew(run, ['redis', 'sentinel'])
-  await heals(run)
+  await heals(run, await makeAnew(run, ['redis', 'sentinel']))
 }
 
 async function sentinelsNew (run: Run): Promise<void> {
   const { lab, master, check, figure, time, writes } = run
-  await makeAnew(run, ['sentinel'])
-  await heals(run)
+  await heals(run, await makeAnew(run, ['sentinel']))
   for (const sentinel of lab.sentinels) {
     const answer = String(await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'CKQUORUM', MASTER_NAME).catch(String))
     check(`sentinel ${sentinel}: ${answer}`, answer.startsWith('OK 3'))
