@@ -35,6 +35,8 @@ const FED_MS = 1000
 const NEARLY_LEVEL_BYTES = 65_536
 /** Of the pause: until then the successor must have everything. The rest is for votes, promotion and the former master's demotion. */
 const SHARE_TO_BE_LEVEL = 0.6
+/** A replica that was nearly level is level within a few round trips: one that is not has lost its link. */
+const LEVEL_MS = 600
 /** After a handover that did not happen: time for what was in the way. */
 const RETRY_MS = 3000
 /** A switchover has time: each attempt that fails stops the writes. */
@@ -95,7 +97,7 @@ function linkedSuccessor (seen: Observation, address: string, reason: HandoverRe
 function nextStep (seen: Observation, pod: RedisView, paused: PausedMaster): HandoverStep[] {
   const { reason, from, until } = paused
   const { address } = pod
-  const isLate = seen.startedAt > from + (until - from) * SHARE_TO_BE_LEVEL
+  const isLate = seen.startedAt > from + Math.min((until - from) * SHARE_TO_BE_LEVEL, LEVEL_MS)
   if (isLate || address === undefined) return [{ kind: 'resume', pod, reason: 'NoSuccessorInTime' }]
   if (electionObstacle(seen, address) !== undefined || pod.process.kind !== 'master' || seen.startedAt < from) return []
   // what was asked before the pause is no final offset

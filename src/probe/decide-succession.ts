@@ -27,6 +27,8 @@ export interface Election {
   /** All of them: a hello needs the name of another one than its receiver. */
   readonly electorate: readonly SentinelView[]
   readonly votesNeeded: number
+  /** The sentinels act by themselves after this: votes that are older decide nothing any more. */
+  readonly downAfterMilliseconds: number
   readonly reason: 'ProvenDead' | 'FoundDown' | 'LastResort' | 'NotPublished' | HandoverReason
 }
 
@@ -71,11 +73,16 @@ function lastResort (seen: Observation, pod: RedisView, predecessor: string, isD
   return isComplete(seen) ? election(seen, { pod, predecessor, reason: 'LastResort' }) : waiting('ReplicaMissing')
 }
 
-/** Undefined while it cannot be held: the label then tells of the promotion, and the sentinels publish it by themselves. */
+/**
+ * Undefined while it cannot be held: the label then tells of the promotion, and the sentinels publish it by themselves. Only of one that
+ * followed the master that they name: a master whose Service got another address is no new one. And of none that has less than another.
+ */
 export function publication (seen: Observation, pod: RedisView): Election | undefined {
   const predecessor = namedByMajority(seen)
-  if (!seen.mayElect || predecessor === undefined || predecessor === pod.address) return undefined
-  if (answersOf(seen).some(({ named }) => named !== predecessor && named !== pod.address) || isTooSoon(seen)) return undefined
+  if (!seen.mayElect || predecessor === undefined || pod.followed !== predecessor || isTooSoon(seen)) return undefined
+  if (answersOf(seen).some(({ named }) => named !== predecessor && named !== pod.address)) return undefined
+  const offset = pod.process.kind === 'master' ? pod.process.offset : -Infinity
+  if (seen.redis.some((other) => offsetOf(other) > offset)) return undefined
   return election(seen, { pod, predecessor, reason: 'NotPublished' })
 }
 
@@ -103,7 +110,7 @@ function rank ({ redis, redisReplicas, lastMaster }: Observation, pod: RedisView
 }
 
 /** It was in that master's stream since its own start, so its offset tells how much it has of it. */
-export function wasInStream ({ process, followed, address }: RedisView, master: string): boolean {
+function wasInStream ({ process, followed, address }: RedisView, master: string): boolean {
   return process.kind === 'slave' && process.master === master && followed === master && address !== undefined &&
     process.offset > EMPTY_OFFSET
 }
@@ -119,7 +126,7 @@ export function election (seen: Observation, { former, ...chosen }: Chosen): Ele
   const answering = electorate.filter(({ answer }) => answer !== undefined)
   const majority = Math.floor(seen.sentinelReplicas / 2) + 1
   const votesNeeded = chosen.reason === 'LastResort' ? answering.length : majority
-  return { kind: 'elect', ...chosen, former, epoch: nextEpoch(seen), voters: answering, electorate, votesNeeded }
+  return { kind: 'elect', ...chosen, former, epoch: nextEpoch(seen), voters: answering, electorate, votesNeeded, downAfterMilliseconds: seen.downAfterMilliseconds }
 }
 
 function nextEpoch (seen: Observation): number {
@@ -132,7 +139,7 @@ function nextEpoch (seen: Observation): number {
  * A voter starts nothing by itself for 2 x failover-timeout. So after three elections that failed the sentinels get the time to do it
  * themselves, and to be done.
  */
-export function isTooSoon ({ election, startedAt, failoverTimeout, downAfterMilliseconds }: Observation): boolean {
+function isTooSoon ({ election, startedAt, failoverTimeout, downAfterMilliseconds }: Observation): boolean {
   if (!election || election.outcome === 'Accepted') return false
   const turn = election.failures % (RETRY_MS.length + 1)
   const pause = turn === 0 ? 3 * failoverTimeout + downAfterMilliseconds : RETRY_MS[turn - 1] ?? 0

@@ -10,6 +10,8 @@ import type { Ballot, SentinelLink } from './sentinel-link.ts'
 export interface Electorate {
   readonly redisLink: (uid: string) => RedisLink | undefined
   readonly sentinelLink: (uid: string) => SentinelLink | undefined
+  /** All that there are. */
+  readonly sentinels: () => readonly SentinelLink[]
   /** The pause that is in force now. */
   readonly paused: () => PausedMaster | undefined
   readonly sentinelReplicas: number
@@ -25,30 +27,30 @@ export interface Result {
   readonly outcome: ElectionOutcome
   readonly votes: number
   readonly error?: unknown
-  /** How many bytes the former master had written beyond what its successor has: nothing, unless its pause ended too early. */
+  /** How many bytes the former master has written beyond what the successor has: it is the master again, for its pause was too short. */
   readonly behind?: number
 }
 
-/** Of the pause that must be left before the promotion, and before the demotion: what is sent then arrives while writes still wait. */
+/** Of the pause that must be left before the promotion, and before the abdication: what is sent then arrives while writes still wait. */
 const SHARE_BEFORE_PROMOTION = 0.2
-const SHARE_BEFORE_DEMOTION = 0.1
-/** Replicas are pinged in the stream: that much is no write. */
-const PINGS_BYTES = 64
+const SHARE_BEFORE_ABDICATION = 0.1
 
 export async function holdElection (election: Election, electorate: Electorate, conduct: Conduct): Promise<Result> {
   const { former, reason, votesNeeded } = election
+  const begun = conduct.now()
   const ballots = await collect(election, electorate)
   const votes = ballots.filter(({ isGranted }) => isGranted).length
-  if (votes < votesNeeded || ballots.some((ballot) => isAgainst(ballot, election))) return { outcome: 'NotElected', votes }
+  if (votes < votesNeeded || isContested(ballots, election)) return { outcome: 'NotElected', votes }
+  // whoever was frozen meanwhile may find that the sentinels have acted
+  if (conduct.now() - begun > election.downAfterMilliseconds / 2) return { outcome: 'Overtaken', votes }
   const promotion = reason === 'NotPublished' ? undefined : await promote(election, electorate, conduct)
   if (promotion) return { votes, ...promotion }
-  const demotion: Failure | Behind = former ? await demote(election, former, electorate, conduct) : {}
-  if ('outcome' in demotion) return { votes, ...demotion }
-  return { votes, ...demotion, outcome: await publish(election, electorate, conduct) }
+  const failed = former && await replace(election, former, electorate, conduct)
+  if (failed) return { votes, ...failed }
+  return { votes, outcome: await publish(election, electorate, conduct) }
 }
 
-type Failure = Pick<Result, 'outcome' | 'error'>
-type Behind = Pick<Result, 'behind'>
+type Failure = Pick<Result, 'outcome' | 'error' | 'behind'>
 
 async function promote ({ pod, former }: Election, electorate: Electorate, { mayAct, now }: Conduct): Promise<Failure | undefined> {
   if (!mayAct()) return { outcome: 'Overtaken' }
@@ -57,33 +59,62 @@ async function promote ({ pod, former }: Election, electorate: Electorate, { may
   return error === undefined ? undefined : { outcome: 'NotPromoted', error }
 }
 
-/** Before any sentinel hears of the successor: whoever looks at this later sees a master that cannot write, and publishes its successor. */
-async function demote (
-  { pod }: Election, former: RedisView, electorate: Electorate, { mayAct, now }: Conduct
-): Promise<Failure | Behind> {
+/**
+ * The former master abdicates, keeps what it has, and says how much that is: only when its successor has all of it does it follow and give
+ * up the rest. Its pause may have ended while the command was on its way; then it is the master again, and nothing is lost. Before any
+ * sentinel hears of the successor: whoever looks at this later sees a master that cannot write, and publishes its successor.
+ */
+async function replace (
+  { pod, predecessor }: Election, former: RedisView, electorate: Electorate, { mayAct, now }: Conduct
+): Promise<Failure | undefined> {
+  const link = electorate.redisLink(former.uid)
   if (!mayAct()) return { outcome: 'Overtaken' }
-  if (!isStillPaused(electorate.paused(), former.uid, SHARE_BEFORE_DEMOTION, now())) return { outcome: 'NotDemoted' }
+  if (!link || !isStillPaused(electorate.paused(), former.uid, SHARE_BEFORE_ABDICATION, now())) return { outcome: 'NotDemoted' }
   let offset: number | undefined
-  const error = await failure(async () => { offset = await electorate.redisLink(former.uid)?.demote(pod.address ?? '') })
+  const error = await failure(async () => { offset = await link.abdicate() })
   if (error !== undefined) return { outcome: 'NotDemoted', error }
-  const level = former.process.kind === 'master' ? former.process.offset : Infinity
-  const behind = (offset ?? level) - level
-  return behind > PINGS_BYTES ? { behind } : {}
+  const has = pod.process.kind === 'slave' ? pod.process.offset : -Infinity
+  const behind = (offset ?? Infinity) - has
+  if (!mayAct()) return { outcome: 'Overtaken' }
+  if (behind <= 0) {
+    const lost = await failure(() => link.demote(pod.address ?? ''))
+    // it follows nobody: the next look points it at its successor
+    return lost === undefined ? undefined : { outcome: 'NotDemoted', error: lost }
+  }
+  if (offset !== undefined && await isStillNamed(predecessor, electorate)) await failure(() => link.reinstate())
+  return { outcome: 'NotDemoted', behind }
+}
+
+/** By every sentinel that answers: one that a sentinel has passed over must not be a master again. */
+async function isStillNamed (predecessor: string, { sentinels }: Electorate): Promise<boolean> {
+  const links = sentinels()
+  await Promise.all(links.map((link) => link.ask()))
+  const answers = links.flatMap((link) => link.answer() ?? [])
+  return answers.length > 0 && answers.every(({ named }) => named === predecessor)
 }
 
 function isStillPaused (paused: PausedMaster | undefined, uid: string, share: number, now: number): boolean {
   return paused?.uid === uid && paused.until - now >= (paused.until - paused.from) * share
 }
 
-/** Nobody waits for a sentinel that is slow when a majority has voted. */
-function collect ({ voters, votesNeeded, predecessor, epoch }: Election, { sentinelLink }: Electorate): Promise<Ballot[]> {
+/**
+ * Nobody waits for a sentinel that is slow when a majority has voted. But when the sentinels find a master down they are about to act by
+ * themselves: then each that answered a moment ago is waited for.
+ */
+function collect ({ voters, votesNeeded, predecessor, epoch, reason }: Election, { sentinelLink }: Electorate): Promise<Ballot[]> {
   const ballots: Ballot[] = []
   const asked = voters.map(async ({ uid }) => {
     const ballot = await sentinelLink(uid)?.vote(predecessor, epoch)
     if (ballot) ballots.push(ballot)
   })
-  const isEnough = () => ballots.filter(({ isGranted }) => isGranted).length >= votesNeeded
+  const isEnough = () => reason !== 'FoundDown' && ballots.filter(({ isGranted }) => isGranted).length >= votesNeeded
   return enough(asked, isEnough).then(() => [...ballots])
+}
+
+/** One that does not say what it does may have promoted somebody by itself. */
+function isContested (ballots: readonly Ballot[], election: Election): boolean {
+  const isMissing = election.reason === 'FoundDown' && ballots.filter(({ answer }) => answer !== undefined).length < election.voters.length
+  return isMissing || ballots.some((ballot) => isAgainst(ballot, election))
 }
 
 /** A sentinel that fails over by itself was elected by others; one that names another master knows more. */

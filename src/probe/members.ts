@@ -16,6 +16,7 @@ export interface Members {
   readonly look: (view: ClusterView, memory: Memory) => Promise<Observation>
   readonly redisLink: (uid: string) => RedisLink | undefined
   readonly sentinelLink: (uid: string) => SentinelLink | undefined
+  readonly sentinels: () => readonly SentinelLink[]
   readonly connections: () => { redis: boolean[], sentinel: boolean[] }
   readonly close: () => void
 }
@@ -79,6 +80,7 @@ export function createMembers ({ now, secret, ownId, mayElect, onChange }: Membe
     look,
     redisLink: (uid) => linkOf(redis, uid),
     sentinelLink: (uid) => linkOf(sentinels, uid),
+    sentinels: () => [...sentinels.values()],
     connections: () => ({ redis: openness(redis), sentinel: openness(sentinels) }),
     close: () => { for (const link of [...redis.values(), ...sentinels.values()]) link.close() },
   }

@@ -33,6 +33,7 @@ export interface Target {
   readonly subject: Subject
   readonly redisLink: (uid: string) => RedisLink | undefined
   readonly sentinelLink: (uid: string) => SentinelLink | undefined
+  readonly sentinels: () => readonly SentinelLink[]
   readonly remember: (news: Partial<Memory>) => void
   /** The pause that is in force now. */
   readonly paused: () => PausedMaster | undefined
@@ -98,9 +99,7 @@ async function command (action: Command, target: Target, deps: PerformDeps): Pro
 
 async function carryOut (action: Command, link: RedisLink, target: Target, { now }: PerformDeps): Promise<void> {
   switch (action.kind) {
-    case 'demote':
-      await link.demote(action.master)
-      return
+    case 'demote': return link.demote(action.master)
     case 'follow': return link.follow(action.master)
     case 'unblock': return link.unblock()
     case 'pause': {
@@ -181,7 +180,7 @@ async function elect (election: Election, target: Target, deps: PerformDeps): Pr
   metrics.failovers.inc({ namespace, name, cause: reason, answer: outcome })
   const fields = { namespace, pod: pod.pod, predecessor, epoch, votes, of: target.sentinelReplicas, reason, outcome }
   log[isAccepted ? 'info' : 'warn']({ ...fields, ...error !== undefined && { err: error } }, 'election held')
-  if (behind !== undefined) log.error({ ...fields, behind }, 'the former master has written while it was handed over')
+  if (behind !== undefined) log.warn({ ...fields, behind }, 'the master has written while it was handed over, and goes on as master')
   if (isAccepted) announceElection(election, votes, target, deps)
   return isAccepted
 }

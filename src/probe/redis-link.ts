@@ -24,11 +24,15 @@ export interface RedisLink {
   readonly follow: (master: string) => Promise<void>
   /** Makes it a master, and closes its clients' connections: they were readers. */
   readonly promote: () => Promise<void>
+  /** Follows the master and ends a pause, so that what waited is refused and no client goes on here. */
+  readonly demote: (master: string) => Promise<void>
   /**
-   * Follows the master and ends a pause, so that what waited is refused and no client goes on here. Resolves to its last offset as
-   * a master.
+   * Is a master no more, follows nobody and keeps what it has; its clients are sent away. Resolves to its last offset as a master, or
+   * undefined when it was none.
    */
-  readonly demote: (master: string) => Promise<number | undefined>
+  readonly abdicate: () => Promise<number | undefined>
+  /** Is the master again that it was. */
+  readonly reinstate: () => Promise<void>
   /** Ends the script or function that blocks it; rejects when that has written already. */
   readonly unblock: () => Promise<void>
   /** Writes wait for this long, reads go on. A longer pause that is in force stays. */
@@ -138,13 +142,16 @@ async function readAnnounced ({ call }: Connection): Promise<string | undefined>
   return parseSetting(await call((client) => client.config('GET', 'replica-announce-ip')))
 }
 
-type Commands = Pick<RedisLink, 'follow' | 'promote' | 'demote' | 'unblock' | 'pause' | 'resume'>
+type Commands = Pick<RedisLink, 'follow' | 'promote' | 'demote' | 'abdicate' | 'reinstate' | 'unblock' | 'pause' | 'resume'>
 
 function commandsOf (call: Connection['call']): Commands {
   return {
     follow: async (master) => { await call((client) => client.replicaof(master, REDIS_PORT)) },
     promote: async () => { await call(promote) },
-    demote: (master) => call((client) => demote(client, master)),
+    demote: async (master) => { await call((client) => demote(client, master, REDIS_PORT)) },
+    // a master that nobody is: nothing listens there, so nothing is copied
+    abdicate: () => call((client) => demote(client, '127.0.0.1', 1)),
+    reinstate: async () => { await call((client) => client.call('REPLICAOF', 'NO', 'ONE')) },
     unblock: async () => { await call(endScript) },
     pause: async (ms) => { await call((client) => client.call('CLIENT', 'PAUSE', ms, 'WRITE')) },
     resume: async () => { await call((client) => client.call('CLIENT', 'UNPAUSE')) },
@@ -162,9 +169,9 @@ async function promote (client: Connection['client']): Promise<void> {
 }
 
 /** REPLICAOF alone leaves the clients connected to a master that is none any more (sentinel does the same in its own MULTI). */
-async function demote (client: Connection['client'], master: string): Promise<number | undefined> {
+async function demote (client: Connection['client'], master: string, port: number): Promise<number | undefined> {
   const [role] = await transaction(
-    client.multi().role().replicaof(master, REDIS_PORT).call('CLIENT', 'UNPAUSE').call('CLIENT', 'KILL', 'TYPE', 'normal'))
+    client.multi().role().replicaof(master, port).call('CLIENT', 'UNPAUSE').call('CLIENT', 'KILL', 'TYPE', 'normal'))
   const before = parseRole(role)
   return before?.kind === 'master' ? before.offset : undefined
 }

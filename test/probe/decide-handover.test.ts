@@ -81,7 +81,7 @@ const cases: Record<string, [Observation, string[]]> = {
   'and a moment later it is tried again':
     [observation([leaving, ...replicas], agreed, { ...paused, election: { ...failed.election, at: NOW - 50 } }), ['elect redis-1 for 10.0.0.0 in 260 PodLeaves']],
   'too little is left of the pause for votes and a promotion: the writes go on':
-    [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW - 1600, until: NOW + 900, reason: 'PodLeaves' } }), ['resume redis-0 NoSuccessorInTime']],
+    [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW - 601, until: NOW + 1899, reason: 'PodLeaves' } }), ['resume redis-0 NoSuccessorInTime']],
   'and it is not paused again at once':
     [observation([leaving, ...replicas], agreed, { paused: { uid: 'uid-0', from: NOW - 2500, until: NOW - 1, reason: 'PodLeaves' } }), []],
   'but later':

@@ -33,6 +33,10 @@ const cases: Record<string, [Observation, string[]]> = {
   'one of them names it already, with the old one as the one it monitors':
     [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted)], [names(1, { failingOver: true, monitored: address(0) }), names(0), names(0)]),
       ['elect redis-1 for 10.0.0.0 in 2 NotPublished']],
+  'a master whose Service got another address is no promotion':
+    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave')], [names(7), names(7), names(7)], lastMaster(0)), []],
+  'one that has less than another is not made known as it is':
+    [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted), redis(2, orphanOf(0, 101), 'slave')], agreed), ['follow redis-2 10.0.0.1 FollowsAnotherMaster', 'redis-1 master PromotionSeen', 'redis-0 slave MasterReplaced']],
   'one of them names a third: they must settle it, and the label tells clients of the only master that there is':
     [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted), redis(2, dead)], [names(2), names(0), names(0)]),
       ['redis-1 master PromotionSeen', 'redis-0 slave MasterReplaced']],

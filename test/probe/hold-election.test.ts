@@ -11,16 +11,20 @@ const voters = [0, 1, 2].map((n) => sentinel(n, names(0)))
 const paused: PausedMaster = { uid: 'uid-0', from: NOW, until: NOW + 1000, reason: 'PodLeaves' }
 const former = redis(0, master, 'master', { presence: 'Leaving' })
 const planned: Election = {
-  kind: 'elect', pod: redis(1, slaveOf(0), 'slave'), predecessor: address(0), former, epoch: 7, voters, electorate: voters, votesNeeded: 2, reason: 'PodLeaves',
+  kind: 'elect', pod: redis(1, slaveOf(0), 'slave'), predecessor: address(0), former, epoch: 7, voters, electorate: voters, votesNeeded: 2, downAfterMilliseconds: 5000, reason: 'PodLeaves',
 }
 const { former: _, ...rest } = planned
 const ofTheDead: Election = { ...rest, former: undefined, reason: 'ProvenDead' }
+
+type Command = 'promote' | 'abdicate' | 'demote' | 'reinstate'
 
 interface Setting {
   /** By ordinal; a promise that never settles is a sentinel that hangs. */
   readonly ballots?: readonly (Partial<Ballot> | 'hangs')[]
   readonly takesHello?: readonly boolean[]
-  readonly refuses?: 'promote' | 'demote'
+  readonly refuses?: Command
+  /** What every sentinel names when it is asked once more. */
+  readonly named?: SentinelAnswer
   /** At the time of the first, second, ... question whether this probe may act. */
   readonly mayAct?: readonly boolean[]
   readonly paused?: PausedMaster | undefined
@@ -28,10 +32,10 @@ interface Setting {
   readonly lastOffset?: number
 }
 
-function world ({ ballots = [], takesHello = [], refuses, mayAct = [], paused: pause = paused, now = NOW + 10, lastOffset = 100 }: Setting) {
+function world ({ ballots = [], takesHello = [], refuses, mayAct = [], paused: pause = paused, now = NOW + 10, lastOffset = 100, named = names(0) }: Setting) {
   const sent: string[] = []
   const told: Hello[] = []
-  const command = <T>(name: 'promote' | 'demote', uid: string, value: T) => {
+  const command = <T>(name: Command, uid: string, value: T) => {
     sent.push(`${name} ${uid}`)
     return refuses === name ? Promise.reject(new Error('refused')) : Promise.resolve(value)
   }
@@ -39,8 +43,12 @@ function world ({ ballots = [], takesHello = [], refuses, mayAct = [], paused: p
     sentinelReplicas: 3,
     paused: () => pause,
     redisLink: (uid) => ({
-      promote: () => command('promote', uid, undefined), demote: () => command('demote', uid, lastOffset),
+      promote: () => command('promote', uid, undefined),
+      abdicate: () => command('abdicate', uid, lastOffset),
+      demote: () => command('demote', uid, undefined),
+      reinstate: () => command('reinstate', uid, undefined),
     }) as Partial<RedisLink> as RedisLink,
+    sentinels: () => voters.map(() => ({ ask: async () => {}, answer: () => named }) as Partial<SentinelLink> as SentinelLink),
     sentinelLink: (uid) => ({
       vote: async () => {
         const n = Number(uid.at(-1))
@@ -61,6 +69,7 @@ function world ({ ballots = [], takesHello = [], refuses, mayAct = [], paused: p
 }
 
 const VOTES = ['vote 0', 'vote 1', 'vote 2']
+const YIELDS = ['abdicate uid-0', 'demote uid-0']
 const HELLOS = ['hello 0', 'hello 1', 'hello 2']
 const against = (answer: SentinelAnswer): Partial<Ballot> => ({ answer })
 
@@ -68,7 +77,7 @@ const cases: Record<string, [Election, Setting, outcome: string, sent: string[]]
   'a dead master: votes, promotion, hello':
     [ofTheDead, {}, 'Accepted', [...VOTES, 'promote uid-1', ...HELLOS]],
   'a living master follows its successor before any sentinel hears of it':
-    [planned, {}, 'Accepted', [...VOTES, 'promote uid-1', 'demote uid-0', ...HELLOS]],
+    [planned, {}, 'Accepted', [...VOTES, 'promote uid-1', ...YIELDS, ...HELLOS]],
   'a promotion that is there already is only published':
     [{ ...ofTheDead, reason: 'NotPublished' }, {}, 'Accepted', [...VOTES, ...HELLOS]],
   'one vote is no majority':
@@ -87,8 +96,10 @@ const cases: Record<string, [Election, Setting, outcome: string, sent: string[]]
     [planned, { mayAct: [false] }, 'Overtaken', VOTES],
   'the Lease ran out during the promotion':
     [planned, { mayAct: [true, false] }, 'Overtaken', [...VOTES, 'promote uid-1']],
-  'the Lease ran out during the demotion: the next probe publishes it':
-    [planned, { mayAct: [true, true, false] }, 'Overtaken', [...VOTES, 'promote uid-1', 'demote uid-0']],
+  'the Lease ran out during the abdication: the next probe publishes it':
+    [planned, { mayAct: [true, true, false] }, 'Overtaken', [...VOTES, 'promote uid-1', 'abdicate uid-0']],
+  'the Lease ran out during the demotion: the next probe publishes it as well':
+    [planned, { mayAct: [true, true, true, false] }, 'Overtaken', [...VOTES, 'promote uid-1', ...YIELDS]],
   'the votes took so long that the pause is about to end':
     [planned, { now: NOW + 801 }, 'NotPromoted', VOTES],
   'the pause is over':
@@ -97,10 +108,18 @@ const cases: Record<string, [Election, Setting, outcome: string, sent: string[]]
     [planned, { paused: { ...paused, uid: 'uid-2' } }, 'NotPromoted', VOTES],
   'the successor does not answer':
     [planned, { refuses: 'promote' }, 'NotPromoted', [...VOTES, 'promote uid-1']],
-  'the former master does not follow: no sentinel hears of the successor':
-    [planned, { refuses: 'demote' }, 'NotDemoted', [...VOTES, 'promote uid-1', 'demote uid-0']],
+  'the former master does not abdicate: no sentinel hears of the successor':
+    [planned, { refuses: 'abdicate' }, 'NotDemoted', [...VOTES, 'promote uid-1', 'abdicate uid-0']],
+  'it abdicates and does not follow: the next look sees to it':
+    [planned, { refuses: 'demote' }, 'NotDemoted', [...VOTES, 'promote uid-1', ...YIELDS]],
+  'its pause had ended on the way, and it took a write: it is the master again, with that write':
+    [planned, { lastOffset: 101 }, 'NotDemoted', [...VOTES, 'promote uid-1', 'abdicate uid-0', 'reinstate uid-0']],
+  'but not when a sentinel names another one by now':
+    [planned, { lastOffset: 101, named: names(1) }, 'NotDemoted', [...VOTES, 'promote uid-1', 'abdicate uid-0']],
+  'the sentinels find it down and act by themselves: one that does not say what it does is waited for':
+    [{ ...ofTheDead, reason: 'FoundDown' }, { ballots: [{}, {}, { isGranted: false, answer: undefined }] }, 'NotElected', VOTES],
   'one sentinel alone takes the hello':
-    [planned, { takesHello: [true, false, false] }, 'NotPublished', [...VOTES, 'promote uid-1', 'demote uid-0', ...HELLOS]],
+    [planned, { takesHello: [true, false, false] }, 'NotPublished', [...VOTES, 'promote uid-1', ...YIELDS, ...HELLOS]],
 }
 
 for (const [name, [election, setting, outcome, sent]] of Object.entries(cases)) {
@@ -127,9 +146,15 @@ await t.test('a sentinel that votes alone is told in the name of one that does n
   t.strictSame(scene.told.map(({ from }) => from.address), ['10.0.1.0'])
 })
 
-await t.test('what a former master wrote although it was paused is told', async (t) => {
-  for (const [lastOffset, behind] of [[100, undefined], [150, undefined], [900, 800]] as const) {
-    const scene = world({ lastOffset })
-    t.equal((await holdElection(planned, scene.electorate, scene.conduct)).behind, behind)
-  }
+await t.test('votes that are older than the sentinels wait decide nothing', async (t) => {
+  const scene = world({})
+  let asked = 0
+  const conduct = { ...scene.conduct, now: () => asked++ === 0 ? NOW : NOW + 2501 }
+  t.equal((await holdElection(ofTheDead, scene.electorate, conduct)).outcome, 'Overtaken')
+  t.strictSame(scene.sent, VOTES)
+})
+
+await t.test('how much a former master wrote beyond its successor is told', async (t) => {
+  const scene = world({ lastOffset: 900 })
+  t.equal((await holdElection(planned, scene.electorate, scene.conduct)).behind, 800)
 })

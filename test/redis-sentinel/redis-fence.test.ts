@@ -17,14 +17,14 @@ interface Fenced {
 }
 
 /** The fence of a redis that is there, for a while. */
-async function fence (t: Test, answers: Readonly<Record<string, string>>, shell = SHELLS.dash): Promise<Fenced> {
+async function fence (t: Test, answers: Readonly<Record<string, string>>, shell = SHELLS.dash, openSeconds = 0): Promise<Fenced> {
   const world = createWorld(t, {
     shell, fenceMilliseconds: 300, answers: { '127.0.0.1.6379': alive('master'), '127.0.0.1.2147483647': 'OK\n', '127.0.0.1.1': 'OK\n', ...answers },
   })
   symlinkSync(`${SCRIPTS}redis-fence.sh`, world.file('config', 'redis-fence.sh'))
   writeFileSync(world.file('data', '.announced'), 'fd00::10\n')
   const [program, args] = world.command('redis-fence.sh')
-  const child = spawn(program, [...args, String(process.pid)], { env: world.env, stdio: 'ignore' })
+  const child = spawn(program, [...args, String(process.pid)], { env: { ...world.env, OPEN_SECONDS: String(openSeconds) }, stdio: 'ignore' })
   const asked = async () => (await world.read('asked')).split('\n').filter((line) => line === '-h 127.0.0.1 -p 6379').length
   while (await asked() < 12) await new Promise((resolve) => { setTimeout(resolve, 50) })
   const ended = once(child, 'exit')
@@ -72,6 +72,8 @@ t.test('one that is closed opens only when a majority names it, or as a replica'
   const opens = async (answers: Readonly<Record<string, string>>) => (await fence(t, answers)).asked.includes('CONFIG SET min-replicas-to-write 1')
   t.ok(await opens({ ...closed('master'), ...named('fd00::10') }))
   t.ok(await opens(closed('slave')))
+  const early = await fence(t, { ...closed('master'), ...named('fd00::10') }, SHELLS.dash, 60)
+  t.notMatch(early.asked, 'CONFIG SET', 'they may name it although another one is being promoted: it waits')
   t.notOk(await opens({ ...closed('master'), ...first('fd00::20', 'fd00::10'), ...first('fd00::21', 'fd00::11') }))
   t.notOk(await opens({ ...closed('master'), ...down('fd00::20'), ...down('fd00::21'), ...down('fd00::22') }))
 })

@@ -10,11 +10,13 @@ set -u
 # min-replicas-to-write of a closed master: no number of replicas meets it, and nobody else sets it
 CLOSED=2147483647
 STAMP_SECONDS=2
+# A cut that heals may show sentinels that still name this one while another one is being promoted: so long they must agree before it opens.
+OPEN_SECONDS=${OPEN_SECONDS:-3}
 # Rounds until the scripts are read again: an upgrade of the operator changes them.
 ROUNDS=${ROUNDS:-600}
 
 server=$1
-role='' reigns=no heard_at='' silent=0 given='' stamped=0 nap='' rounds=0
+role='' reigns=no heard_at='' silent=0 given='' stamped=0 nap='' rounds=0 agreed_at=''
 
 # Everything that was started ends here, and is waited for: redis-server as PID 1 reaps nobody.
 end_round() {
@@ -164,8 +166,10 @@ judge_master() {
     silent=$((silent + 1))
   fi
   if majority "$heard" && ! majority "$others"; then heard_at=$began silent=0; fi
+  if majority "$named" && [ "$others" = 0 ]; then agreed_at=${agreed_at:-$began}; else agreed_at=''; fi
   [ "$said" = master ] || return 0
   if majority "$named"; then
+    may_open || return 0
     open_again 'a majority of the sentinels names it'
     stamp
   elif majority "$others" && { [ "$reigns" = yes ] || is_late; }; then
@@ -176,6 +180,11 @@ judge_master() {
     close_master unnamed 'no majority of the sentinels names it'
   fi
   keep_minimum
+}
+
+# One that is open stays so.
+may_open() {
+  [ "$minimum" != "$CLOSED" ] || { [ -n "$agreed_at" ] && [ $((clock - agreed_at)) -ge $((OPEN_SECONDS * 100)) ]; }
 }
 
 is_late() {
