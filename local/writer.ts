@@ -15,6 +15,8 @@ export interface Writer {
   readonly acknowledged: () => number
 }
 
+const READ_BACK_MS = 60_000
+
 /** Writes every few milliseconds; a failed connection is opened anew at once, as a well-written client does. */
 export function startWriter (host: string, port: number, key: string, password?: string): Writer {
   const acknowledged = new Set<number>()
@@ -42,17 +44,32 @@ export function startWriter (host: string, port: number, key: string, password?:
     async finish () {
       client.stopped = true
       await writing
-      const found = await client.redis.hgetall(key)
       client.redis.disconnect()
+      const found = await readBack(host, port, key, password)
       const lost = [...acknowledged].filter((sequence) => found[sequence] !== String(sequence)).length
       return { acknowledged: acknowledged.size, longestGap, lost }
     },
   }
 }
 
-function connect (host: string, port: number, password: string | undefined): Redis {
+/** With patience: a machine that is busy must not make it fail. */
+async function readBack (host: string, port: number, key: string, password: string | undefined): Promise<Record<string, string>> {
+  for (const until = Date.now() + READ_BACK_MS; ;) {
+    const redis = connect(host, port, password, 10_000)
+    try {
+      return await redis.hgetall(key)
+    } catch (error) {
+      if (Date.now() > until) throw error
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    } finally {
+      redis.disconnect()
+    }
+  }
+}
+
+function connect (host: string, port: number, password: string | undefined, deadlineMs = 300): Redis {
   const redis = new Redis({
-    host, port, ...(password !== undefined && { username: 'default', password }), connectTimeout: 300, commandTimeout: 300, maxRetriesPerRequest: 0, retryStrategy: () => null, enableReadyCheck: false,
+    host, port, ...(password !== undefined && { username: 'default', password }), connectTimeout: deadlineMs, commandTimeout: deadlineMs, maxRetriesPerRequest: 0, retryStrategy: () => null, enableReadyCheck: false,
   })
   redis.on('error', () => {}) // the failed command tells
   return redis
