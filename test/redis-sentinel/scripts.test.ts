@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { SHELLS, REDIS, SENTINELS, replica, named, refused, started, withData, createWorld, NOAUTH } from './world.ts'
 import { hash } from '../../src/metadata/names.ts'
+import { SCRIPTS as LOCAL_TEXTS } from '../../src/redis/scripts.ts'
+import { SCRIPTS as TEXTS } from '../../src/redis-sentinel/scripts.ts'
 import { tlsCliFlags } from '../../src/redis/tls.ts'
 
 for (const [name, shell] of Object.entries(SHELLS)) {
@@ -155,4 +157,18 @@ t.test('preStop waits also for one that does not tell whether it is a master, an
     t.match(await world.play('redis-prestop.sh'), { code: 0 })
     t.equal(await world.read('hook-log'), '')
   }
+})
+
+t.test('no script takes the name of a function that another one, which it reads, has', async (t) => {
+  const functions = (text: string) => [...text.matchAll(/^([a-z_]+)\(\) \{/gm)].map(([, name]) => name as string)
+  const all: Readonly<Record<string, string>> = { ...LOCAL_TEXTS, ...TEXTS }
+  const sources = (name: string): string[] => {
+    const read = [...(all[name] ?? '').matchAll(/^\. "\$\{?CONFIG_DIR[^"]*\/([a-z-]+\.sh)"/gm)].map(([, file]) => file as string)
+    return [name, ...read.flatMap(sources)]
+  }
+  for (const name of Object.keys(all)) {
+    const names = [...new Set(sources(name))].flatMap((file) => functions(all[file] ?? ''))
+    t.strictSame(names.filter((one, i) => names.indexOf(one) !== i), [], name)
+  }
+  t.ok(sources('sentinel-start.sh').includes('passwords.sh'), 'what a script reads is found')
 })

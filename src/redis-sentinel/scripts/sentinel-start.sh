@@ -171,9 +171,9 @@ write_config() {
   done
 }
 
-# keep FILE: FILE.new takes its place when it is on the disk as a whole. Without that a loss of power may leave an empty one, and a sentinel
+# keep_on_disk FILE: FILE.new takes its place when it is on the disk as a whole. Without that a loss of power may leave an empty one, and a sentinel
 # that forgot its votes.
-keep() {
+keep_on_disk() {
   dd if=/dev/null of="$1.new" conv=notrunc,fsync 2>/dev/null && mv "$1.new" "$1"
 }
 
@@ -198,8 +198,8 @@ if [ "$down_after" -lt "$PATIENCE_MILLISECONDS" ]; then
 fi
 # by way of a second file: a crash in the middle must not cost the state
 rm -f "$STATE.new"
-write_config >"$STATE.new" && keep "$STATE" || exit 1
-echo "$REDIS_ADDRESSES" >"$KNOWN.new" && keep "$KNOWN"
+write_config >"$STATE.new" && keep_on_disk "$STATE" || exit 1
+echo "$REDIS_ADDRESSES" >"$KNOWN.new" && keep_on_disk "$KNOWN"
 echo "$me" >"$ANNOUNCED"
 rm -f "$WAITING"
 close_answers
