@@ -48,8 +48,8 @@ await t.test('a master whose pod was deleted by force and dies at once is succee
   t.match(reasons(lab).join(), /FailoverForced|HandedOver/)
 })
 
-await t.test('a promotion that every sentinel has forgotten is made known, and nothing is lost', async (t) => {
-  const { lab, probe } = await startCluster(t, PATIENT)
+await t.test('a promotion is known to every sentinel at once: when all of them restart, nothing is lost', async (t) => {
+  const { lab } = await startCluster(t, PATIENT)
   lab.signal(redisPod(0), 'SIGKILL')
   await until('another one is labelled', () => masterLabel(lab) > 0)
   for (const n of ALL) lab.signal(sentinelPod(n), 'SIGKILL')
@@ -64,5 +64,4 @@ await t.test('a promotion that every sentinel has forgotten is made known, and n
   await writer.stop()
   t.comment(`longest gap ${writer.gap()} ms, ${writer.count()} acknowledged`)
   t.equal(await writer.lost(masterLabel(lab)), 0)
-  t.ok(probe.logs.some(({ msg, reason, outcome }) => msg === 'election held' && reason === 'NotPublished' && outcome === 'Accepted'))
 })

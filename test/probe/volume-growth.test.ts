@@ -81,7 +81,7 @@ await t.test('without the Lease nothing is written; with it, what was waiting is
   lease.held = true
   growth.wake()
   await until('it grows', () => size('data-one-redis-0') === '2Gi')
-  t.equal(events.length, 1)
+  await until('and an event says so', () => events.length === 1)
 })
 
 await t.test('a refusal is an event, is tried again after a while, and at once for another size', async (t) => {
