@@ -61,7 +61,7 @@ export function createMembers ({ now, secret, ownId, mayElect, onChange }: Membe
 
   async function look (view: ClusterView, memory: Memory): Promise<Observation> {
     const startedAt = now()
-    const observe = () => ({ ...observation(view, { redis, sentinels }, startedAt, memory), ownId, mayElect })
+    const observe = () => ({ ...observation(view, { redis, sentinels }, startedAt, memory), mayElect })
     const looking = ask([...redis.values(), ...sentinels.values()], now, () => judge(observe()).kind === 'confirmed')
     whenChanged = looking.check
     await looking.done
@@ -151,7 +151,7 @@ interface Links {
   readonly sentinels: ReadonlyMap<string, SentinelLink>
 }
 
-function observation (view: ClusterView, links: Links, startedAt: number, memory: Memory): Omit<Observation, 'ownId' | 'mayElect'> {
+function observation (view: ClusterView, links: Links, startedAt: number, memory: Memory): Omit<Observation, 'mayElect'> {
   const of = (component: PodFacts['component']) => view.pods.filter((pod) => pod.component === component)
   const { sentinelReplicas, redisReplicas, downAfterMilliseconds, failoverTimeout } = view.facts ?? NO_SPEC
   return {

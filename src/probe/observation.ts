@@ -94,8 +94,6 @@ export interface Observation extends Memory {
   readonly failoverTimeout: number
   /** The redis pod that a person wants as master. */
   readonly wanted: string | undefined
-  /** The id under which this probe asks for votes. */
-  readonly ownId: string
   /** May this probe promote, and not only follow? */
   readonly mayElect: boolean
   readonly redis: readonly RedisView[]

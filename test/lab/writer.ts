@@ -121,17 +121,23 @@ export function startWriter (addresses: readonly string[], { find = () => findMa
 
 async function findMaster (addresses: readonly string[]): Promise<Redis> {
   for (const address of addresses) {
-    const redis = connection(address, REDIS_PORT)
-    try {
-      await redis.connect()
-      const [role] = await redis.role()
-      if (role === 'master') return redis
-    } catch {
-      // the next one
-    }
-    redis.disconnect()
+    const redis = await ifMaster(connection(address, REDIS_PORT))
+    if (redis) return redis
   }
   throw new Error('nobody says it is master')
+}
+
+/** The connection, opened, to one that says it is master; closed if it does not. */
+async function ifMaster (redis: Redis): Promise<Redis | undefined> {
+  try {
+    await redis.connect()
+    const [role] = await redis.role()
+    if (role === 'master') return redis
+  } catch {
+    // it is none
+  }
+  redis.disconnect()
+  return undefined
 }
 
 /**
@@ -160,15 +166,9 @@ export function bySentinel (sentinels: readonly string[], localAddress?: string)
       const address = sentinel === '' ? undefined : await named(sentinel).catch(() => undefined)
       if (address === undefined) continue
       first = sentinel
-      const redis = connection(address, REDIS_PORT, patience)
-      try {
-        await redis.connect()
-        const [role] = await redis.role()
-        if (role === 'master') return redis
-      } catch {
-        // the next sentinel may name another one
-      }
-      redis.disconnect()
+      const redis = await ifMaster(connection(address, REDIS_PORT, patience))
+      // the next sentinel may name another one
+      if (redis) return redis
     }
     throw new Error('no sentinel names a master')
   }

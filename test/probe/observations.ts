@@ -35,7 +35,6 @@ export function observation (pods: RedisView[], answers: (SentinelAnswer | undef
     downAfterMilliseconds: 5000,
     failoverTimeout: 10_000,
     wanted: undefined,
-    ownId: OWN_ID,
     mayElect: true,
     redis: pods,
     sentinels: answers.map((answer, ordinal) => sentinel(ordinal, answer)),
