@@ -49,6 +49,7 @@ for (const [name, shell] of Object.entries({ dash: ['dash'], busybox: ['busybox'
       for (const password of [PASSWORD, NEXT]) t.ok(await accepts(lab, pod, password), `${pod.name} accepts both`)
       t.notOk(await accepts(lab, pod, undefined), 'and nobody without one')
       await reconnectAll(lab, PASSWORD)
+      await lab.healed(PASSWORD)
     }
     await write(lab, PASSWORD, 'b')
     await until('every pod uses it', async () => {

@@ -132,9 +132,10 @@ export async function createSecure ({ tls, ipv6 = false, shell = ['dash'], envir
     tlsDir,
     network,
     startAll: async () => { for (const pod of pods) await pod.start() },
-    /** The ordinal of the one master that all others follow and all sentinels name. */
+    /** The ordinal of the one master that all others follow and all sentinels name, and all first copies are on the disks. */
     healed: (password = PASSWORD) => until('one master, all others linked, all sentinels agree', async () => {
       const all = await infos(password)
+      if (all.some((fields) => fields?.['aof_rewrite_in_progress'] !== '0' || fields['aof_rewrite_scheduled'] !== '0')) return undefined
       const master = all.findIndex((fields) => fields?.['role'] === 'master')
       const address = redis[master]?.address()
       const linked = all.filter((fields) => fields?.['master_host'] === address && fields?.['master_link_status'] === 'up')

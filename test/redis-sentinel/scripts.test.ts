@@ -159,6 +159,27 @@ t.test('preStop waits also for one that does not tell whether it is a master, an
   }
 })
 
+// The last note that a start takes is that of the certificate: the check runs in the middle of it.
+const CHECK_MEANWHILE = (script: string) => `#!/bin/sh
+[ -n "\${NESTED:-}" ] || NESTED=1 dash "$CONFIG_DIR/${script}" >"$WORLD/meanwhile"
+echo sum
+`
+
+for (const kind of ['redis', 'sentinel'] as const) {
+  t.test(`a ${kind} that starts is judged by no note of the former one, which had another certificate`, async (t) => {
+    const world = createWorld(t, { flags: tlsCliFlags('required'), answers: { ...named('fd00::10'), 'fd00::11.INFO': replica('fd00::10'), 'fd00::12.INFO': replica('fd00::10') } })
+    for (const file of ['tls.crt', 'tls.key', 'ca.crt']) writeFileSync(world.file('config', file), 'new')
+    writeFileSync(world.file('data', '.certificate'), 'former\n')
+    writeFileSync(world.file('bin', 'sha256sum'), CHECK_MEANWHILE(`${kind}-ready.sh`), { mode: 0o755 })
+    Object.assign(world.env, { TLS_DIR: world.file('config') })
+    await world.start(`${kind}-start.sh`)
+    t.ok(await started(world))
+    t.match(await world.read('meanwhile'), /^waiting: /)
+    t.notMatch(await world.read('asked'), /SHUTDOWN|CONFIG SET/)
+    t.equal(await world.read('data/.waiting'), '')
+  })
+}
+
 t.test('no script takes the name of a function that another one, which it reads, has', async (t) => {
   const functions = (text: string) => [...text.matchAll(/^([a-z_]+)\(\) \{/gm)].map(([, name]) => name as string)
   const all: Readonly<Record<string, string>> = { ...LOCAL_TEXTS, ...TEXTS }

@@ -221,20 +221,22 @@ start() {
   cp "$CONFIG_DIR/live.conf" "$LIVE" 2>/dev/null
   now
   echo "$clock" >"$STARTED"
-  rm -f "$WAITING" "$SERVE" "$DATA_DIR/.synced" "$FENCE" "$FENCED"
+  rm -f "$SERVE" "$DATA_DIR/.synced" "$FENCE" "$FENCED"
   # what it starts with is the data from now on
   [ "$1" != master ] || rm -f "$BEHIND"
   close_answers
   note_passwords
   note_certificate
   unset REDISCLI_AUTH
+  rm -f "$WAITING"
   start_fence $$
   log "starts as $*; $answered of $sentinels sentinels answer and name${votes:- nobody}," \
     "masters:${masters:- none}, live replicas:${live:- none}, with data:${filled:- none}, silent:${silent:- none}"
   exec "$(program server)" "$DATA_DIR/redis.conf"
 }
 
-rm -rf "$WAITING" "$SERVE" "$DATA_DIR"/.answers.*
+begin_start
+rm -rf "$SERVE" "$DATA_DIR"/.answers.*
 open_answers
 note_unfinished_copy
 now

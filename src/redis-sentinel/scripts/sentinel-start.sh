@@ -177,7 +177,8 @@ keep_on_disk() {
   dd if=/dev/null of="$1.new" conv=notrunc,fsync 2>/dev/null && mv "$1.new" "$1"
 }
 
-rm -rf "$WAITING" "$STRANGERS" "$SINCE"-* "$DATA_DIR"/.answers.*
+begin_start
+rm -rf "$STRANGERS" "$SINCE"-* "$DATA_DIR"/.answers.*
 open_answers
 while :; do
   load_cluster || exit 1
@@ -201,12 +202,12 @@ rm -f "$STATE.new"
 write_config >"$STATE.new" && keep_on_disk "$STATE" || exit 1
 echo "$REDIS_ADDRESSES" >"$KNOWN.new" && keep_on_disk "$KNOWN"
 echo "$me" >"$ANNOUNCED"
-rm -f "$WAITING"
 close_answers
 now
 echo "$clock" >"$STARTED"
 note_passwords
 note_certificate
+rm -f "$WAITING"
 unset REDISCLI_AUTH
 log "monitors $master: $source"
 exec "$(program server)" "$STATE" --sentinel

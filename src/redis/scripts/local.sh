@@ -46,6 +46,12 @@ waiting() {
   fi
 }
 
+# The first act of a start. Its last one, when all notes are of the new server, is to remove the file: a check in between would judge by the
+# notes of the former server, and might end the new one.
+begin_start() {
+  echo 'waiting: starts' >"$WAITING"
+}
+
 refuse() {
   echo "$1"
   exit 1

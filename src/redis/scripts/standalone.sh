@@ -22,6 +22,7 @@ use_password_towards_others() {
 }
 
 start() {
+  begin_start
   trap 'exit 143' TERM INT
   until [ -z "$no_password" ]; do
     waiting "$no_password"

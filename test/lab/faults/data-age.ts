@@ -8,6 +8,8 @@ import type { Fault, Run } from './run.ts'
 /** Ages that differ by less are not told apart: the stamp is written every two seconds, and gives three more. */
 const APART_MS = 8000
 const RESTARTED_MS = 15_000
+/** The one with the old data starts three times before the other one does: no sentinel may act meanwhile, also on a busy machine. */
+const PATIENT_MS = 20_000
 const IN_2040 = new Date('2040-06-01T00:00:00Z')
 
 /** As the kubelets do all the time: what a pod notes of its data, it notes now. */
@@ -104,6 +106,6 @@ async function farAhead (run: Run): Promise<void> {
 }
 
 export const dataAgeFaults: readonly Fault[] = [
-  { number: 42, name: 'old data in a young file, loss of power, the master never returns', short: true, inject: truncated },
+  { number: 42, name: 'old data in a young file, loss of power, the master never returns', short: true, options: { downAfterMilliseconds: PATIENT_MS }, inject: truncated },
   { number: 47, name: 'clocks and files are in 2040', inject: farAhead },
 ]
