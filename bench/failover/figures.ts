@@ -58,7 +58,19 @@ export function gapsOf (moments: readonly number[], from: number, to: number): G
   return { longest: Math.max(...gaps.map(({ length }) => length)), sum, noticeable }
 }
 
-const COLUMNS = ['promoted', 'labelled', 'published', 'written', 'gap', 'gaps', 'sentinelWritten', 'sentinelGap', 'everywhere'] as const
+/**
+ * Seconds from when there is a new master and the master Service's EndpointSlice leads to it, until somebody has written there through
+ * the Service: kube-proxy's turn, of one second at most by default, and the client's connection. What the operator has no hand in.
+ */
+export function proxyTurn ({ promoted, published, written }: Run): number | null {
+  if (promoted === null || published === null || written === null) return null
+  return Math.max(0, written - Math.max(promoted, published))
+}
+
+const seen = (name: 'promoted' | 'labelled' | 'published' | 'written' | 'gap' | 'gaps' | 'sentinelWritten' | 'sentinelGap' | 'everywhere') => (run: Run) => run[name]
+const COLUMNS: readonly ((run: Run) => number | null)[] = [
+  seen('promoted'), seen('labelled'), seen('published'), proxyTurn, seen('written'), seen('gap'), seen('gaps'), seen('sentinelWritten'), seen('sentinelGap'), seen('everywhere'),
+]
 
 /** Markdown: a row per cause, p50 / p95 / max in seconds. */
 export function table (runs: readonly Run[], titles: ReadonlyMap<string, string>): string {
@@ -67,11 +79,11 @@ export function table (runs: readonly Run[], titles: ReadonlyMap<string, string>
     const some = runs.filter((run) => run.cause === cause)
     if (some.length === 0) return []
     const total = (of: (run: Run) => number) => some.reduce((sum, run) => sum + of(run), 0)
-    return [`| ${[title, some.length, ...COLUMNS.map((name) => seconds(summary(some.map((run) => run[name])))), `${total(({ lost }) => lost)} of ${total(({ acknowledged }) => acknowledged)}`].join(' | ')} |`]
+    return [`| ${[title, some.length, ...COLUMNS.map((figure) => seconds(summary(some.map(figure)))), `${total(({ lost }) => lost)} of ${total(({ acknowledged }) => acknowledged)}`].join(' | ')} |`]
   })
   return [
-    '| fault | n | promoted | label | slice | first write | longest gap | sum of gaps | first write, by Sentinel | gap, by Sentinel | everywhere | lost |',
-    '|---|---|---|---|---|---|---|---|---|---|---|---|',
+    '| fault | n | promoted | label | slice | kube-proxy | first write | longest gap | sum of gaps | first write, by Sentinel | gap, by Sentinel | everywhere | lost |',
+    '|---|---|---|---|---|---|---|---|---|---|---|---|---|',
     ...rows,
   ].join('\n')
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { gapsOf, histogram, type Run, summary, table } from '../../bench/failover/figures.ts'
+import { gapsOf, histogram, proxyTurn, type Run, summary, table } from '../../bench/failover/figures.ts'
 import { plot } from '../../bench/failover/plot.ts'
 
 const run = (gap: number, more: Partial<Run> = {}): Run => ({
@@ -32,8 +32,18 @@ t.test('the table has a row for each cause that was run, and sums what was lost'
 t.test('a change has its gaps and when it was everywhere, and nothing of a promotion', async (t) => {
   const nobody = { promoted: null, labelled: null, published: null, written: null }
   const [header = '', rule = '', row = ''] = table([run(0.01, { cause: 'drain', gaps: 0, everywhere: 12.5, ...nobody })], titles).split('\n')
-  t.equal(row, '| drain | 1 | - | - | - | - | 0.01 / 0.01 / 0.01 | 0.00 / 0.00 / 0.00 | - | - | 12.50 / 12.50 / 12.50 | 0 of 1000 |')
+  t.equal(row, '| drain | 1 | - | - | - | - | - | 0.01 / 0.01 / 0.01 | 0.00 / 0.00 / 0.00 | - | - | 12.50 / 12.50 / 12.50 | 0 of 1000 |')
   t.strictSame([rule, row].map((line) => line.split('|').length), [header, header].map((line) => line.split('|').length))
+})
+
+t.test('kube-proxy has its turn when the slice leads to a master, and before somebody writes', async (t) => {
+  const cases: [Partial<Run>, number | null][] = [
+    [{ promoted: 0.25, published: 0.5, written: 0.75 }, 0.25],
+    [{ promoted: 0.5, published: 0.25, written: 1 }, 0.5],
+    [{ promoted: 0.25, published: 1, written: 0.5 }, 0],
+    [{ published: null }, null],
+  ]
+  for (const [seen, turn] of cases) t.equal(proxyTurn(run(0.3, seen)), turn)
 })
 
 t.test('the histogram counts every run once', async (t) => {
