@@ -125,10 +125,11 @@ function reportOf ({ facts }: ClusterView, members: Members, seen: Observation |
 }
 
 /**
- * A second master is worth a look until it is one no more, even when nothing can be done about it yet; and a replica until it was
- * seen in its master's stream, for only then may it succeed it.
+ * A second master is worth a look until it is one no more, even when nothing can be done about it yet; a replica until it was
+ * seen in its master's stream, for only then may it succeed it; and a master for as long as its writes are paused.
  */
-function isQuiet ({ redis }: Observation): boolean {
+export function isQuiet ({ redis, paused, startedAt }: Observation): boolean {
+  if (paused && startedAt < paused.until) return false
   const isInStream = ({ process, followed }: RedisView) => process.kind !== 'slave' || (process.link === 'connected' && process.master === followed)
   const masters = redis.filter(({ process }) => process.kind === 'master')
   return masters.length === 1 && masters[0]?.presence === 'Present' && redis.every(isInStream)

@@ -40,7 +40,8 @@ export async function holdElection (election: Election, electorate: Electorate, 
   const begun = conduct.now()
   const ballots = await collect(election, electorate)
   const votes = ballots.filter(({ isGranted }) => isGranted).length
-  if (votes < votesNeeded || isContested(ballots, election)) return { outcome: 'NotElected', votes }
+  // the first error tells most: a refused command is refused by all
+  if (votes < votesNeeded || isContested(ballots, election)) return { outcome: 'NotElected', votes, error: ballots.find(({ error }) => error)?.error }
   // whoever was frozen meanwhile may find that the sentinels have acted
   if (conduct.now() - begun > election.downAfterMilliseconds / 2) return { outcome: 'Overtaken', votes }
   const promotion = reason === 'NotPublished' ? undefined : await promote(election, electorate, conduct)

@@ -23,6 +23,8 @@ export interface Ballot {
   readonly isGranted: boolean
   /** What it says after the vote. */
   readonly answer: SentinelAnswer | undefined
+  /** Why there is no vote: no connection, no answer in time, or a command that the sentinel refuses. */
+  readonly error?: unknown
 }
 
 export interface Hello {
@@ -42,7 +44,6 @@ export interface SentinelLinkOptions extends LinkOptions {
 
 export const SENTINEL_PORT = 26379
 const HELLO_CHANNEL = '__sentinel__:hello'
-const NO_VOTE: Ballot = { isGranted: false, answer: undefined }
 
 /** Wake-ups only: pub/sub loses messages, so what they say is never used. */
 const EVENTS = [
@@ -104,7 +105,8 @@ export function openSentinelLink ({ now, onChange, masterName, id, ownId, ...end
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
-    vote: (master, epoch) => vote(call, { masterName, ownId, master, epoch }).catch(() => NO_VOTE),
+    vote: (master, epoch) => vote(call, { masterName, ownId, master, epoch })
+      .catch((error: unknown) => ({ isGranted: false, answer: undefined, error })),
     hello: (hello) => sayHello(call, masterName, hello).catch(() => false),
     close: connection.close,
   }

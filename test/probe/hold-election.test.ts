@@ -131,6 +131,13 @@ for (const [name, [election, setting, outcome, sent]] of Object.entries(cases)) 
   })
 }
 
+await t.test('a vote that is refused, or lost, says why', async (t) => {
+  const error = new Error('NOPERM')
+  const refusals = { isGranted: false, answer: undefined, error }
+  t.strictSame(await holdElection(ofTheDead, world({ ballots: [{}, refusals, refusals] }).electorate, world({}).conduct),
+    { outcome: 'NotElected', votes: 1, error })
+})
+
 await t.test('a hello is said in the name of another sentinel, never of the one that is told', async (t) => {
   const scene = world({})
   await holdElection(planned, scene.electorate, scene.conduct)
