@@ -2,7 +2,7 @@
 // pod's own script starts in there. What the kubelet does with a container, the methods do.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, mkdir, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, open, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Sandbox } from './network.ts'
@@ -123,9 +123,12 @@ export async function createPod (options: PodOptions) {
     /** The end of the volume: everything in it is gone. */
     wipe: async () => { for (const file of await readdir(data)) await rm(join(data, file), { recursive: true }) },
     log: () => readFile(log, 'utf8').catch(() => ''),
-    /** The kubelet refreshes the files of a ConfigMap while the pod runs. */
+    /** The kubelet refreshes the files of a ConfigMap while the pod runs, and nobody ever reads half a file. */
     configure: async (files: Readonly<Record<string, string>>) => {
-      for (const [file, text] of Object.entries(files)) await writeFile(join(config, file), file === `${kind}.conf` ? text + settings : text)
+      for (const [file, text] of Object.entries(files)) {
+        await writeFile(join(config, `${file}.new`), file === `${kind}.conf` ? text + settings : text)
+        await rename(join(config, `${file}.new`), join(config, file))
+      }
     },
     /** A setting of this pod alone. */
     addSetting: async (line: string) => {

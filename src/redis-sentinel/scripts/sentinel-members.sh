@@ -8,7 +8,7 @@ KNOWN=$DATA_DIR/.redis-addresses
 SINCE=$DATA_DIR/.since
 # there while the sentinel is as patient as it was at its start
 PATIENT=$SINCE-start
-# how often this sentinel has restarted for its members lately, without an end to it
+# with the name of a reason behind it: how often this sentinel has restarted for that lately, without an end to it
 RESTARTS=$DATA_DIR/.restarts
 # what stands in the log already
 STRANGERS=$DATA_DIR/.strangers

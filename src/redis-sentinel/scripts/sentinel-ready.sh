@@ -23,13 +23,13 @@ PATIENCE_LIMIT=${PATIENCE_LIMIT:-30}
 # address for its master. Its start knows only the members in cluster.env, and keeps the state: so it ends itself, one ordinal after the
 # other, and the kubelet starts it again.
 # restart_in_turn NAME SECONDS TURN REASON: that long after the first call, and TURN seconds after the ordinal before it. Each restart that
-# ends nothing doubles the time, up to 128 times.
+# has the same name as one a short while ago doubles the time, up to 128 times.
 restart_in_turn() {
   count=0
-  [ ! -s "$RESTARTS" ] || read -r count <"$RESTARTS"
+  [ ! -s "$RESTARTS-$1" ] || read -r count <"$RESTARTS-$1"
   lasted "$SINCE-$1" $((($2 << count) + ordinal * $3)) || return 0
   may_leave $((($2 << count) + ordinal * $3)) || return 0
-  if [ "$2" -gt 0 ] && [ "$count" -lt 7 ]; then echo $((count + 1)) >"$RESTARTS"; fi
+  if [ "$2" -gt 0 ] && [ "$count" -lt 7 ]; then echo $((count + 1)) >"$RESTARTS-$1"; fi
   say "$4; were this to go on, the next restart would be $(($2 << (count + 1))) s later"
   local_cli "$SENTINEL_PORT" SHUTDOWN >/dev/null
   refuse "$4"
@@ -111,7 +111,9 @@ EOT
     restart_in_turn stale "$STALE_LIMIT" "$TURN_SECONDS" "restarts without members that are none any more:$stale"
   else
     rm -f "$SINCE-stale"
-    if [ -e "$RESTARTS" ] && lasted "$SINCE-calm" "$CALM_SECONDS"; then rm -f "$RESTARTS"; fi
+    for file in "$RESTARTS"-*; do
+      if [ -e "$file" ] && lasted "$SINCE-calm" "$CALM_SECONDS"; then rm -f "$file"; fi
+    done
   fi
 }
 
