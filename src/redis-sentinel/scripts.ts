@@ -1075,7 +1075,7 @@ export const SCRIPTS = {
     "# How long a restart waits for all the others to answer. After that a half of them is enough.",
     "ALONE_LIMIT=${ALONE_LIMIT:-60}",
     "# Without need of a restart for this long the next one is the first one again.",
-    "CALM_SECONDS=${CALM_SECONDS:-600}",
+    "CALM_SECONDS=${CALM_SECONDS:-120}",
     "# A master that this sentinel has never reached is given the patience of the start no longer than this.",
     "PATIENCE_LIMIT=${PATIENCE_LIMIT:-30}",
     "",
