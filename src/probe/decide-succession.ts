@@ -49,6 +49,8 @@ export type Succession = Election | { readonly kind: 'waiting', readonly obstacl
 
 /** A replica that never synchronised, or restarted since, has the offset 0 or 1. */
 const EMPTY_OFFSET = 1
+/** A replica that has been out of the stream for longer, while the master went on, may lack anything: the probe does not promote it. */
+const STALE_MS = 3000
 /** Between elections that failed. A vote for the probe keeps a sentinel from acting by itself, so they are few: see `isTooSoon`. */
 const RETRY_MS = [0, 50, 200]
 /** A sentinel may be ahead of every epoch that was seen of it: each election that failed goes further beyond. */
@@ -74,16 +76,44 @@ function lastResort (seen: Observation, pod: RedisView, predecessor: string, isD
 }
 
 /**
- * Undefined while it cannot be held: the label then tells of the promotion, and the sentinels publish it by themselves. Only of one that
- * followed the master that they name: a master whose Service got another address is no new one. And of none that has less than another.
+ * Of one that followed the master that the sentinels name, or that is this master, whose Service was made anew: they would find its former
+ * address down, and replace it while it writes. Undefined while it cannot be held: the label then tells of the promotion, and the
+ * sentinels publish it by themselves.
  */
 export function publication (seen: Observation, pod: RedisView): Election | undefined {
   const predecessor = namedByMajority(seen)
-  if (!seen.mayElect || predecessor === undefined || pod.followed !== predecessor || isTooSoon(seen)) return undefined
+  if (!seen.mayElect || predecessor === undefined || isTooSoon(seen)) return undefined
+  if (pod.followed !== predecessor && !isMoved(seen, pod)) return undefined
   if (answersOf(seen).some(({ named }) => named !== predecessor && named !== pod.address)) return undefined
-  const offset = pod.process.kind === 'master' ? pod.process.offset : -Infinity
-  if (seen.redis.some((other) => offsetOf(other) > offset)) return undefined
   return election(seen, { pod, predecessor, reason: 'NotPublished' })
+}
+
+/** The last master is still master, and nobody is at the address that the sentinels name. */
+function isMoved (seen: Observation, { uid }: RedisView): boolean {
+  const named = namedByMajority(seen)
+  return uid === seen.lastMaster?.uid && seen.redis.every(({ address }) => address !== named)
+}
+
+/** Does somebody of the same history have more than the promoted one? It must not be made known: what only others have would be lost. */
+export function hasLess (seen: Observation, promoted: RedisView): boolean {
+  const { followed, process } = promoted
+  if (process.kind !== 'master' || followed === undefined || isMoved(seen, promoted)) return false
+  return seen.redis.some((pod) => (pod.address === followed || pod.followed === followed) && offsetOf(pod) > process.offset)
+}
+
+/** What a master follows that has abdicated: see redis-link.ts. */
+const NOWHERE = '127.0.0.1'
+
+/**
+ * The named master, when it lives, has abdicated and has everything: its successor has less, or is none any more. It goes on, while every
+ * sentinel that answers names it.
+ */
+export function abdicated (seen: Observation): RedisView | undefined {
+  const named = namedByMajority(seen)
+  if (!seen.mayElect || answersOf(seen).some((answer) => answer.named !== named || answer.failingOver)) return undefined
+  const most = Math.max(...seen.redis.map(({ process }) => 'offset' in process ? process.offset : -Infinity))
+  return seen.redis.find(({ address, process }) =>
+    address === named && process.kind === 'slave' && process.master === NOWHERE && process.offset >= most)
 }
 
 interface Wanted {
@@ -97,9 +127,10 @@ interface Wanted {
  */
 export function successor (seen: Observation, predecessor: string, wanted: Wanted = {}): RedisView | undefined {
   const { least, isCandidate = () => true } = wanted
-  const candidates = seen.redis.filter((pod) => wasInStream(pod, predecessor) && isCandidate(pod))
-  const floor = least ?? Math.max(...candidates.map(offsetOf))
-  return candidates.filter((pod) => offsetOf(pod) >= floor).toSorted((a, b) => rank(seen, a) - rank(seen, b))[0]
+  const streamed = seen.redis.filter((pod) => wasInStream(pod, predecessor))
+  const floor = least ?? Math.max(...streamed.map(offsetOf))
+  const candidates = streamed.filter((pod) => offsetOf(pod) >= floor && !isStale(seen, pod) && isCandidate(pod))
+  return candidates.toSorted((a, b) => rank(seen, a) - rank(seen, b))[0]
 }
 
 function rank ({ redis, redisReplicas, lastMaster }: Observation, pod: RedisView): number {
@@ -113,6 +144,10 @@ function rank ({ redis, redisReplicas, lastMaster }: Observation, pod: RedisView
 function wasInStream ({ process, followed, address }: RedisView, master: string): boolean {
   return process.kind === 'slave' && process.master === master && followed === master && address !== undefined &&
     process.offset > EMPTY_OFFSET
+}
+
+function isStale ({ masterAt }: Observation, { unlinkedSince }: RedisView): boolean {
+  return masterAt !== undefined && unlinkedSince !== undefined && masterAt - unlinkedSince > STALE_MS
 }
 
 function offsetOf ({ process }: RedisView): number {

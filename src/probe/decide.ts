@@ -9,6 +9,7 @@
  *     handover    the master's pod is being deleted, ...               CLIENT PAUSE, an election, see decide-handover.ts
  *     publishing  a promotion that the sentinels do not name            an election without a promotion
  *     scripts     a script blocks the master                                SCRIPT KILL
+ *     reinstating the named master has abdicated for one that has less     REPLICAOF NO ONE
  *     demotions   a second master while the majority's one is alive        REPLICAOF + CLIENT KILL
  *     telling     sentinels that are behind                                 the majority's hello
  *     fulfilling  the master that a person wanted is there                  its annotation is removed
@@ -18,7 +19,7 @@
  */
 import { MASTER_ROLE, REPLICA_ROLE, type Role } from '../metadata/labels.ts'
 import { type Confirmation, handover, type HandoverStep } from './decide-handover.ts'
-import { type Election, isPerhapsDead, publication, succession, successor } from './decide-succession.ts'
+import { abdicated, type Election, hasLess, isPerhapsDead, publication, succession, successor } from './decide-succession.ts'
 import { answersOf, namedByMajority, type Observation, type RedisView, type SentinelView, voters } from './observation.ts'
 
 export type Verdict =
@@ -34,6 +35,8 @@ export type Action =
   }
   | { readonly kind: 'demote', readonly pod: RedisView, readonly master: string, readonly reason: 'NotNamedByMajority' }
   | { readonly kind: 'follow', readonly pod: RedisView, readonly master: string, readonly reason: 'FollowsAnotherMaster' }
+  /** It abdicated for a successor that has less, or is none any more: it is the master again. */
+  | { readonly kind: 'reinstate', readonly pod: RedisView, readonly reason: 'SuccessorHasLess' }
   | { readonly kind: 'fulfil', readonly pod: RedisView, readonly reason: 'SwitchedOver' }
   | { readonly kind: 'unblock', readonly pod: RedisView, readonly master: string, readonly reason: 'BlockedByScript' }
   /** The master Service leads to the replica that is about to succeed; the label follows. */
@@ -49,7 +52,9 @@ export function decide (seen: Observation, verdict: Verdict = judge(seen)): read
   const steps = handover(seen, verdict.kind === 'confirmed' ? verdict : undefined)
   // nobody is demoted, pointed elsewhere or labelled while a master changes by plan
   if (steps) return steps
-  if (verdict.kind === 'waiting') return [...scripts(seen), ...labellingWithoutMaster(seen), ...successions(seen)]
+  if (verdict.kind === 'waiting') return [...scripts(seen), ...reinstating(seen), ...labellingWithoutMaster(seen), ...successions(seen)]
+  // nobody gives up what the promoted one does not have
+  if (verdict.by === 'Promotion' && hasLess(seen, verdict.master)) return [...reinstating(seen), ...labellingWithoutMaster(seen)]
   // nobody is led to a master that the sentinels could still replace, as long as they can be told of it
   const unpublished = verdict.by === 'Promotion' ? publication(seen, verdict.master) : undefined
   if (unpublished) return [unpublished]
@@ -78,6 +83,11 @@ function scripts (seen: Observation): Action[] {
   return seen.redis
     .filter(({ process, address }) => process.kind === 'busy' && address === named)
     .map((pod) => ({ kind: 'unblock', pod, master: named, reason: 'BlockedByScript' }))
+}
+
+function reinstating (seen: Observation): Action[] {
+  const pod = abdicated(seen)
+  return pod ? [{ kind: 'reinstate', pod, reason: 'SuccessorHasLess' }] : []
 }
 
 function confirmed (by: Confirmation['by'], master: RedisView): Verdict {

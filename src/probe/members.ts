@@ -172,13 +172,15 @@ function redisView (pod: PodFacts, address: string | undefined, link: RedisLink 
   return {
     pod: pod.name,
     uid: pod.uid,
-    address: link?.announced() ?? address,
+    // a Service that was made anew leads to the pod at once; redis announces its new address when the kubelet has brought it
+    address: address ?? link?.announced(),
     presence: pod.presence,
     label: pod.label,
     process: processOf(pod, link, startedAt),
     masterSince: state?.masterSince,
     followed: state?.followed,
     silentSince: state?.silentSince,
+    unlinkedSince: state?.unlinkedSince,
     isRefusing: state?.refusedSince !== undefined,
     stranger: link?.stranger(),
     revision: pod.revision,

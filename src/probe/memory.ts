@@ -1,18 +1,25 @@
 /** What the next look has to know of this one. Pure. */
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import type { Verdict } from './decide.ts'
-import { pausedMaster, retryAt } from './decide-handover.ts'
+import { retryAt } from './decide-handover.ts'
 import { deadMaster, rivalOf } from './decide-succession.ts'
 import type { HeldElection, LastMaster, Memory, Observation, PausedMaster } from './observation.ts'
 
 export const NOTHING: Memory = {
-  lastMaster: undefined, vacantSince: undefined, election: undefined, rival: undefined, leavingSince: undefined, paused: undefined,
+  lastMaster: undefined,
+  masterAt: undefined,
+  vacantSince: undefined,
+  election: undefined,
+  rival: undefined,
+  leavingSince: undefined,
+  paused: undefined,
 }
 
 export function whatToRemember (seen: Observation, verdict: Verdict): Memory {
   const lastMaster = masterToRemember(seen, verdict) ?? seen.lastMaster
   return {
     lastMaster,
+    masterAt: verdict.kind === 'confirmed' ? seen.startedAt : seen.masterAt,
     vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
     election: electionToRemember(seen, verdict),
     rival: rivalOf(seen),
@@ -27,10 +34,11 @@ function electionToRemember ({ election }: Observation, verdict: Verdict): HeldE
   return election && isOver ? { ...election, outcome: 'Accepted', failures: 0 } : election
 }
 
-/** Until the handover that it was for may be tried again. */
-function stillPaused (seen: Observation): PausedMaster | undefined {
-  const { paused, startedAt } = seen
-  return paused && pausedMaster(seen) && startedAt < retryAt(paused) ? paused : undefined
+/** Until the handover that it was for may be tried again. A look that the master does not answer changes nothing. */
+function stillPaused ({ paused, startedAt, redis }: Observation): PausedMaster | undefined {
+  const kind = redis.find(({ uid }) => uid === paused?.uid)?.process.kind
+  const mayBeMaster = kind === 'master' || kind === 'unknown' || kind === 'busy'
+  return paused && mayBeMaster && startedAt < retryAt(paused) ? paused : undefined
 }
 
 /** Said by the API server, so a look in which the process was silent changes nothing. */

@@ -6,8 +6,8 @@
 /** What a redis process answered to ROLE, or what is known of one that did not answer. */
 export type Process =
   | { readonly kind: 'master', readonly offset: number, readonly replicas: readonly ReplicaLink[] }
-  /** The offset is what it has of the stream; final while the link is down. */
-  | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number }
+  /** The offset is what it has of the stream; final while the link is down, which it has been for so many seconds. */
+  | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number, readonly unlinkedSeconds?: number }
   /** Proven: nothing listens on the pod's own IP, the kubelet reports the container ended, or the pod has no IP yet. */
   | { readonly kind: 'dead', readonly cause: 'ConnectionRefused' | 'ContainerTerminated' | 'NotStarted' }
   /** A script runs for longer than busy-reply-threshold: it answers nothing else, and writes when the script ends. */
@@ -41,6 +41,8 @@ export interface RedisView {
   readonly followed: string | undefined
   /** Since when it has not answered; undefined while it does, or is dead. */
   readonly silentSince: number | undefined
+  /** Since when it has not been in its master's stream, by its own answers; undefined while it is. */
+  readonly unlinkedSince: number | undefined
   /** Its last connection was refused, once: perhaps a death, and the proof follows. */
   readonly isRefusing: boolean
   /** The address that a redis at this pod's IP announces, when it is not this pod's: it is not believed, and told nothing. */
@@ -104,6 +106,8 @@ export interface Observation extends Memory {
 export interface Memory {
   /** The last master that this probe confirmed or found labelled; its pod may be gone. */
   readonly lastMaster: LastMaster | undefined
+  /** When a look last found a master. */
+  readonly masterAt: number | undefined
   /** Since when every look found the last master proven dead, and nobody in its place. */
   readonly vacantSince: number | undefined
   /** The last election that this probe held. */

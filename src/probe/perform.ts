@@ -72,6 +72,7 @@ async function performOne (action: Exclude<Action, Labelling>, target: Target, d
     case 'demote':
     case 'follow':
     case 'unblock':
+    case 'reinstate':
     case 'pause':
     case 'resume': return command(action, target, deps)
   }
@@ -102,6 +103,7 @@ async function carryOut (action: Command, link: RedisLink, target: Target, { now
     case 'demote': return link.demote(action.master)
     case 'follow': return link.follow(action.master)
     case 'unblock': return link.unblock()
+    case 'reinstate': return link.reinstate()
     case 'pause': {
       const asked = now()
       await link.pause(action.ms)
@@ -156,6 +158,7 @@ function eventOf (action: Command): [EventReason, string] | undefined {
     case 'demote': return ['ZombieDemoted', `pod ${pod} was a second master and follows ${action.master} now`]
     case 'follow': return ['ReplicaRepointed', `pod ${pod} follows the new master ${action.master}`]
     case 'unblock': return ['ScriptKilled', `a script that blocked the master ${pod} was ended`]
+    case 'reinstate':
     case 'pause':
     case 'resume': return undefined
   }

@@ -7,6 +7,8 @@ export interface ProcessState {
   readonly followed: string | undefined
   /** Since when it has not answered; undefined while it does, or is dead. */
   readonly silentSince: number | undefined
+  /** Since when a replica has not been in its master's stream, by its own answers; undefined while it is, or is none. */
+  readonly unlinkedSince: number | undefined
   /** When the present, unbroken series of refused connections began. */
   readonly refusedSince: number | undefined
 }
@@ -17,6 +19,7 @@ export const UNSEEN: ProcessState = {
   masterSince: undefined,
   followed: undefined,
   silentSince: undefined,
+  unlinkedSince: undefined,
   refusedSince: undefined,
 }
 
@@ -29,6 +32,7 @@ export function answered (state: ProcessState, role: Process, now: number): Proc
     masterSince: role.kind === 'master' ? state.masterSince ?? now : undefined,
     followed: role.kind === 'slave' && role.link === 'connected' ? role.master : state.followed,
     silentSince: undefined,
+    unlinkedSince: role.kind === 'slave' && role.link !== 'connected' ? state.unlinkedSince ?? now - Math.max(role.unlinkedSeconds ?? 0, 0) * 1000 : undefined,
     refusedSince: undefined,
   }
 }

@@ -6,7 +6,7 @@
 import { type Connection, type Endpoint, openConnection } from './connection.ts'
 import type { Process } from './observation.ts'
 import { answered, blocked, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
-import { parseOffset, parseRole, parseSetting } from './replies.ts'
+import { parseUnlinked, parseRole, parseSetting } from './replies.ts'
 
 export interface RedisLink {
   readonly state: () => ProcessState
@@ -161,7 +161,7 @@ function commandsOf (call: Connection['call']): Commands {
 async function readRole ({ call }: Connection): Promise<Process | undefined> {
   const role = parseRole(await call((client) => client.role() as Promise<unknown>))
   if (role?.kind !== 'slave' || role.link === 'connected') return role
-  return { ...role, offset: parseOffset(await call((client) => client.info('replication'))) }
+  return { ...role, ...parseUnlinked(await call((client) => client.info('replication'))) }
 }
 
 async function promote (client: Connection['client']): Promise<void> {

@@ -20,9 +20,10 @@ function parseReplica (entry: unknown): ReplicaLink[] {
   return typeof address === 'string' ? [{ address, offset: Number(offset) }] : []
 }
 
-/** While the link is down ROLE says -1, and only INFO replication knows how much the replica has. */
-export function parseOffset (info: string): number {
-  return Number(/^slave_repl_offset:(\d+)/m.exec(info)?.[1] ?? -1)
+/** While the link is down ROLE says -1, and only INFO replication knows how much the replica has, and for how long it has had no link. */
+export function parseUnlinked (info: string): { readonly offset: number, readonly unlinkedSeconds: number } {
+  const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? -1)
+  return { offset: field('slave_repl_offset'), unlinkedSeconds: field('master_link_down_since_seconds') }
 }
 
 /** CONFIG GET name: [name, value]. */
@@ -46,10 +47,10 @@ export function parseQuorum (reply: unknown): string | null | undefined {
 }
 
 function fieldsOf (flat: readonly unknown[]): (name: string) => string | undefined {
-  return (name) => {
-    const at = flat.indexOf(name)
-    return at >= 0 && at % 2 === 0 ? String(flat[at + 1]) : undefined
-  }
+  const fields = new Map<unknown, unknown>()
+  // a value may be a field's name: that of the master is chosen by the user
+  for (let i = 0; i + 1 < flat.length; i += 2) fields.set(flat[i], flat[i + 1])
+  return (name) => fields.has(name) ? String(fields.get(name)) : undefined
 }
 
 /** GET-MASTER-ADDR-BY-NAME: [ip, port]; SENTINEL MASTER: a flat list (RESP2) or a map flattened by ioredis (RESP3). */

@@ -31,6 +31,14 @@ const cases: Record<string, [Observation, string]> = {
     [vacant(silent, agreed), 'MasterNotProvenDead'],
   'a master that the probe never confirmed is nobody\'s predecessor':
     [vacant(level, agreed, { lastMaster: undefined }), 'MasterNotProvenDead'],
+  'a replica that was out of the stream for long while the master went on may lack anything':
+    [vacant(second(redis(2, dead, 'slave')).with(1, redis(1, orphanOf(0), 'slave', { unlinkedSince: NOW - 5000 })), agreed, { masterAt: NOW - 1999 }), 'ReplicaOutOfStream'],
+  'for a moment only, or since the master died':
+    [vacant(second(redis(2, dead, 'slave')).with(1, redis(1, orphanOf(0), 'slave', { unlinkedSince: NOW - 5000 })), agreed, { masterAt: NOW - 2000 }), elected(1)],
+  'the other one is better':
+    [vacant(second(redis(2, orphanOf(0), 'slave')).with(1, redis(1, orphanOf(0, 90), 'slave', { unlinkedSince: NOW - 5000 })), agreed, { masterAt: NOW - 50 }), elected(2)],
+  'and if not, a person decides':
+    [vacant(second(redis(2, orphanOf(0, 90), 'slave')).with(1, redis(1, orphanOf(0), 'slave', { unlinkedSince: NOW - 5000 })), agreed, { masterAt: NOW - 50 }), 'ReplicaOutOfStream'],
   'somebody is master already':
     [vacant(second(redis(2, master, 'slave')), agreed), 'MasterNotProvenDead'],
   'the sentinels name one that is dead, but the probe knows a later master':

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { decide } from '../../src/probe/decide.ts'
 import type { Observation } from '../../src/probe/observation.ts'
-import { address, busy, dead, lastMaster, lines, master, names, NOW, observation, orphanOf, redis, slaveOf, unknown } from './observations.ts'
+import { abdicated, address, busy, dead, lastMaster, lines, master, names, NOW, observation, orphanOf, redis, slaveOf, unknown } from './observations.ts'
 
 const agreed = [names(0), names(0), names(0)]
 const promoted = { masterSince: NOW - 10, followed: address(0) }
@@ -33,10 +33,26 @@ const cases: Record<string, [Observation, string[]]> = {
   'one of them names it already, with the old one as the one it monitors':
     [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted)], [names(1, { failingOver: true, monitored: address(0) }), names(0), names(0)]),
       ['elect redis-1 for 10.0.0.0 in 2 NotPublished']],
-  'a master whose Service got another address is no promotion':
-    [observation([redis(0, master, 'master'), redis(1, slaveOf(0), 'slave')], [names(7), names(7), names(7)], lastMaster(0)), []],
-  'one that has less than another is not made known as it is':
-    [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted), redis(2, orphanOf(0, 101), 'slave')], agreed), ['follow redis-2 10.0.0.1 FollowsAnotherMaster', 'redis-1 master PromotionSeen', 'redis-0 slave MasterReplaced']],
+  'the Service of the master was made anew: the sentinels are told where it is, before they find it down':
+    [observation([redis(0, master, 'master'), redis(1, slaveOf(7), 'slave', { followed: address(7) })], [names(7), names(7), names(7)], lastMaster(0)),
+      ['elect redis-0 for 10.0.0.7 in 2 NotPublished']],
+  'and it has everything, though a replica answered a moment later':
+    [observation([redis(0, master, 'master'), redis(1, { kind: 'slave', master: address(7), link: 'connected', offset: 140 }, 'slave', { followed: address(7) })], [names(7), names(7), names(7)], lastMaster(0)),
+      ['elect redis-0 for 10.0.0.7 in 2 NotPublished']],
+  'one that has less than another is not made known as it is, and nobody is pointed at it':
+    [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted), redis(2, orphanOf(0, 101), 'slave')], agreed), []],
+  'the former master abdicated with more than the promoted one has: it is the master again':
+    [observation([redis(0, abdicated(101), 'master'), redis(1, master, 'slave', promoted), redis(2, orphanOf(0, 100), 'slave')], agreed), ['reinstate redis-0 SuccessorHasLess']],
+  'and when nobody is promoted any more':
+    [observation([redis(0, abdicated(100), 'master'), redis(1, orphanOf(0, 100), 'slave')], agreed, lastMaster(0)), ['reinstate redis-0 SuccessorHasLess']],
+  'but not when another one has more':
+    [observation([redis(0, abdicated(100), 'master'), redis(1, orphanOf(0, 101), 'slave')], agreed, lastMaster(0)), []],
+  'nor when a sentinel names another one':
+    [observation([redis(0, abdicated(101), 'master'), redis(1, orphanOf(0, 100), 'slave')], [names(0), names(0), names(1)], lastMaster(0)), []],
+  'nor by a probe that only follows':
+    [observation([redis(0, abdicated(101), 'master'), redis(1, orphanOf(0, 100), 'slave')], agreed, { ...lastMaster(0), mayElect: false }), []],
+  'one that abdicated, and has no more than the promoted one, is told of it with everybody':
+    [observation([redis(0, abdicated(100), 'master'), redis(1, master, 'slave', promoted)], agreed), ['elect redis-1 for 10.0.0.0 in 2 NotPublished']],
   'one of them names a third: they must settle it, and the label tells clients of the only master that there is':
     [observation([redis(0, dead, 'master'), redis(1, master, 'slave', promoted), redis(2, dead)], [names(2), names(0), names(0)]),
       ['redis-1 master PromotionSeen', 'redis-0 slave MasterReplaced']],

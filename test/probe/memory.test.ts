@@ -51,12 +51,17 @@ const cases: Record<string, [Observation, Partial<Memory>]> = {
     [observation([redis(0, master, 'master'), replica], agreed, { paused: { ...paused, until: NOW - 2999 } }), { ...lastMaster(0), paused: { ...paused, until: NOW - 2999 } }],
   'and not for longer':
     [observation([redis(0, master, 'master'), replica], agreed, { paused: { ...paused, until: NOW - 3000 } }), lastMaster(0)],
+  'and though its pod did not answer this time':
+    [observation([redis(0, unknown, 'master'), replica], agreed, { ...lastMaster(0), paused }), { ...lastMaster(0), paused }],
+  'when there last was a master':
+    [observation([redis(0, unknown, 'master'), replica], agreed, { ...lastMaster(0), masterAt: NOW - 900 }), { ...lastMaster(0), masterAt: NOW - 900 }],
   'and no pause of one that yielded':
     [observation([{ ...leaving, process: slaveOf(1) }, redis(1, master, 'master')], [names(1), names(1), names(1)], { paused }), lastMaster(1)],
 }
 
 for (const [name, [seen, expected]] of Object.entries(cases)) {
   await t.test(name, async (t) => {
-    t.strictSame(whatToRemember(seen, judge(seen)), { ...NOTHING, ...expected })
+    const verdict = judge(seen)
+    t.strictSame(whatToRemember(seen, verdict), { ...NOTHING, ...verdict.kind === 'confirmed' && { masterAt: NOW }, ...expected })
   })
 }

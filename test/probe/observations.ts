@@ -8,6 +8,8 @@ export const master: Process = { kind: 'master', offset: 100, replicas: [] }
 export const slaveOf = (n: number): Process => ({ kind: 'slave', master: address(n), link: 'connected', offset: 100 })
 /** A replica that lost its master. */
 export const orphanOf = (n: number, offset = 100): Process => ({ kind: 'slave', master: address(n), link: 'connect', offset })
+/** One that was master, and was told to be none. */
+export const abdicated = (offset: number): Process => ({ kind: 'slave', master: '127.0.0.1', link: 'connect', offset })
 export const dead: Process = { kind: 'dead', cause: 'ConnectionRefused' }
 export const unknown: Process = { kind: 'unknown' }
 export const busy: Process = { kind: 'busy' }
@@ -15,7 +17,7 @@ export const busy: Process = { kind: 'busy' }
 export function redis (n: number, process: Process, label?: string, more: Partial<RedisView> = {}): RedisView {
   const masterSince = process.kind === 'master' ? NOW - 60_000 : undefined
   const followed = process.kind === 'slave' ? process.master : undefined
-  return { pod: `redis-${n}`, uid: `uid-${n}`, address: address(n), presence: 'Present', label, process, masterSince, followed, silentSince: process.kind === 'unknown' ? NOW - 1000 : undefined, isRefusing: false, revision: 'a', ...more }
+  return { pod: `redis-${n}`, uid: `uid-${n}`, address: address(n), presence: 'Present', label, process, masterSince, followed, silentSince: process.kind === 'unknown' ? NOW - 1000 : undefined, unlinkedSince: undefined, isRefusing: false, revision: 'a', ...more }
 }
 
 export const names = (n: number, more: Partial<SentinelAnswer> = {}): SentinelAnswer =>
@@ -39,6 +41,7 @@ export function observation (pods: RedisView[], answers: (SentinelAnswer | undef
     redis: pods,
     sentinels: answers.map((answer, ordinal) => sentinel(ordinal, answer)),
     lastMaster: undefined,
+    masterAt: undefined,
     vacantSince: undefined,
     election: undefined,
     rival: undefined,
@@ -81,6 +84,7 @@ export function after (seen: Observation, action: Action): Observation {
     if (pod.uid !== action.pod.uid) return pod
     if (action.kind === 'label') return { ...pod, label: action.role }
     if (action.kind === 'unblock') return pod
+    if (action.kind === 'reinstate') return { ...pod, process: { ...master, offset: pod.process.kind === 'slave' ? pod.process.offset : 0 }, masterSince: seen.startedAt }
     const process: Process = { kind: 'slave', master: action.master, link: 'connected', offset: 0 }
     return { ...pod, process, masterSince: undefined }
   })

@@ -5,7 +5,7 @@ import { reconnectDelay } from '../../src/probe/connection.ts'
 import type { PodFacts } from '../../src/probe/inventory.ts'
 import { labelPatch } from '../../src/probe/label-patch.ts'
 import { answered, blocked, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
-import { parseOffset, parseQuorum, parseRole, parseSentinelAnswer, parseSetting, parseVote } from '../../src/probe/replies.ts'
+import { parseUnlinked, parseQuorum, parseRole, parseSentinelAnswer, parseSetting, parseVote } from '../../src/probe/replies.ts'
 import { master, slaveOf } from './observations.ts'
 
 await t.test('ROLE of a master lists its replicas', async (t) => {
@@ -32,12 +32,20 @@ await t.test('a vote is one when a leader is named', async (t) => {
   for (const reply of [[0, '*', 0], [1, '*', 7], undefined, 'ERR', []]) t.equal(parseVote(reply), undefined)
 })
 
+await t.test('a master may have the name of a field', async (t) => {
+  for (const name of ['ip', 'flags', 'config-epoch']) {
+    const reply = ['name', name, 'ip', '10.0.0.1', 'flags', 'master,s_down', 'config-epoch', '7']
+    t.match(parseSentinelAnswer(['10.0.0.1', '6379'], reply, undefined), { monitored: '10.0.0.1', subjectivelyDown: true, configEpoch: 7 }, name)
+  }
+})
+
 await t.test('a sentinel that does not know the master gives no answer', async (t) => t.equal(parseSentinelAnswer(null, [], undefined), undefined))
 
 await t.test('a replica without a link has the offset that INFO knows', async (t) => {
   const info = '# Replication\r\nrole:slave\r\nslave_read_repl_offset:9\r\nslave_repl_offset:42\r\nslave_priority:7\r\nmaster_repl_offset:7\r\n'
-  t.equal(parseOffset(info), 42)
-  t.equal(parseOffset('role:master'), -1)
+  t.strictSame(parseUnlinked(info), { offset: 42, unlinkedSeconds: -1 })
+  t.strictSame(parseUnlinked(`${info}\r\nmaster_link_down_since_seconds:7\r\n`), { offset: 42, unlinkedSeconds: 7 })
+  t.strictSame(parseUnlinked('role:master'), { offset: -1, unlinkedSeconds: -1 })
 })
 
 await t.test('a setting is the second of two', async (t) => {
@@ -63,8 +71,11 @@ await t.test('a timeout between two refusals starts the proof again', async (t) 
 
 await t.test('a closed connection forgets what a process is, not whom it followed; its death forgets both', async (t) => {
   const replica = answered(UNSEEN, slaveOf(0), 0)
+  const orphan = { kind: 'slave', master: '10.0.0.0', link: 'connect', offset: 100 } as const
   t.match(lost(replica, 5), { process: { kind: 'unknown' }, followed: '10.0.0.0' })
   t.match(blocked(replica), { process: { kind: 'busy' }, followed: '10.0.0.0' })
+  t.match(answered(answered(replica, { ...orphan, unlinkedSeconds: 4 }, 9000), { ...orphan, unlinkedSeconds: 5 }, 9500), { unlinkedSince: 5000 })
+  t.equal(answered(answered(replica, orphan, 5), slaveOf(0), 7).unlinkedSince, undefined)
   t.match(answered(lost(replica, 5), master, 5), { followed: '10.0.0.0', masterSince: 5 })
   t.equal(refused(refused(replica, 0), 50).followed, undefined)
 })
