@@ -1,4 +1,4 @@
-// Services that are deleted and come back with other addresses: 43, 44. One alone: 35 in surroundings.ts.
+// Services that are deleted and come back with other addresses: 43, 43.5, 44. That of a replica: 35 in surroundings.ts.
 import type { Kind } from '../pod.ts'
 import { ask, MASTER_NAME, sentinelMaster, SENTINEL_PORT, sleep, until } from '../questions.ts'
 import type { Fault, Run } from './run.ts'
@@ -10,15 +10,13 @@ const HEAL_SECONDS = 150
 const ELECTING_MS = 600
 
 /** Resolves to the moment when that began. */
-async function makeAnew ({ lab, plane }: Run, kinds: readonly Kind[]): Promise<number> {
+async function makeAnew ({ lab, plane }: Run, pods: readonly (readonly [Kind, number])[]): Promise<number> {
   const from = performance.now()
   const addresses = { redis: lab.redis.slice(), sentinel: lab.sentinels.slice() }
-  for (const kind of kinds) {
-    for (const ordinal of addresses[kind].keys()) {
-      const address = lab.network.address(NEW[kind] + ordinal)
-      await plane.recreateService(kind, ordinal, address)
-      addresses[kind][ordinal] = address
-    }
+  for (const [kind, ordinal] of pods) {
+    const address = lab.network.address(NEW[kind] + ordinal)
+    await plane.recreateService(kind, ordinal, address)
+    addresses[kind][ordinal] = address
   }
   await sleep(DOWN_MS)
   lab.redis.splice(0, lab.redis.length, ...addresses.redis)
@@ -61,12 +59,17 @@ async function heals (run: Run, from: number): Promise<void> {
 }
 
 async function allNew (run: Run): Promise<void> {
-  await heals(run, await makeAnew(run, ['redis', 'sentinel']))
+  await heals(run, await makeAnew(run, run.lab.everybody()))
+}
+
+/** The kubelets bring the new addresses later than the sentinels need to find the former one down. */
+async function mastersNew (run: Run): Promise<void> {
+  await heals(run, await makeAnew(run, [['redis', run.master()]]))
 }
 
 async function sentinelsNew (run: Run): Promise<void> {
   const { lab, master, check, figure, time, writes } = run
-  await heals(run, await makeAnew(run, ['sentinel']))
+  await heals(run, await makeAnew(run, lab.everybody().filter(([kind]) => kind === 'sentinel')))
   for (const sentinel of lab.sentinels) {
     const answer = String(await ask(sentinel, SENTINEL_PORT, 'SENTINEL', 'CKQUORUM', MASTER_NAME).catch(String))
     check(`sentinel ${sentinel}: ${answer}`, answer.startsWith('OK 3'))
@@ -82,5 +85,6 @@ async function sentinelsNew (run: Run): Promise<void> {
 
 export const serviceFaults: readonly Fault[] = [
   { number: 43, name: 'all Services are new', inject: allNew },
+  { number: 43.5, name: 'the Service of the master is new', inject: mastersNew },
   { number: 44, name: 'all Services of the sentinels are new, then the node of the master is lost', inject: sentinelsNew },
 ]
