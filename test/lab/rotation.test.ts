@@ -168,7 +168,8 @@ t.test('users.acl: its users come and go while redis runs, a wrong line is count
   const [pod] = lab.redis as [Pod]
   const as = async (user: string, password: string, ...command: string[]) => (await lab.ask(pod, pod.address(), REDIS_PORT, password, '--user', user, ...command)).trim()
   const users = (...lines: string[]) => lab.setSecret(pod, { password: PASSWORD, 'users.acl': `# of the shop\n${lines.join('\n')}\n` })
-  await users('user reader on >r ~* +get +ping', 'user gone on >g +ping', 'user bad on >secret +there-is-none', 'user default on nopass', 'user operator-probe on nopass +@all')
+  await users('user reader on >r ~* +get +ping', 'user gone on >g +ping', 'user bad on >secret +there-is-none', 'user default on nopass', 'user operator-probe on nopass +@all',
+    'user "default" on nopass', 'user "operator-probe" off')
   t.match(await ready(pod), { code: 0 })
   t.equal(await as('reader', 'r', 'GET', 'a'), 'x')
   t.match(await as('reader', 'r', 'SET', 'a', 'y'), /NOPERM/)
