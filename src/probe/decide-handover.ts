@@ -61,7 +61,7 @@ export function retryAt ({ until, reason }: PausedMaster): number {
 }
 
 /** One that is silent, dead or a replica by now is none: what is right then is right without a handover. */
-export function pausedMaster ({ redis, paused }: Observation): RedisView | undefined {
+function pausedMaster ({ redis, paused }: Observation): RedisView | undefined {
   return redis.find(({ uid, process }) => uid === paused?.uid && process.kind === 'master')
 }
 

@@ -1,4 +1,5 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Lab, labFor, type LabOptions, type Shell } from './lab.ts'
@@ -46,6 +47,21 @@ async function processes (): Promise<{ pid: number, parent: number, state: strin
     const [state = '', parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return { pid: Number.parseInt(stat), parent: Number(parent), state }
   })
+}
+
+/** Clients of an application that come again whenever they are refused. */
+function crowdAt (address: string, count: number): { leave: () => void } {
+  const sockets = new Set<Socket>()
+  let isThere = true
+  const open = (): void => {
+    if (!isThere) return
+    const socket = connect(REDIS_PORT, address)
+    sockets.add(socket)
+    socket.on('error', () => {}).on('close', () => { sockets.delete(socket); setTimeout(open, 10) })
+    socket.resume()
+  }
+  for (let i = 0; i < count; i += 1) open()
+  return { leave: () => { isThere = false; for (const socket of sockets) socket.destroy() } }
 }
 
 for (const shell of shells) {
@@ -102,6 +118,28 @@ for (const shell of shells) {
     t.match(await pod.log(), /takes writes: a majority of the sentinels names it/)
   })
 }
+
+t.test('a master that has no connection left for the fence is ended when it is cut off', async (t) => {
+  const { lab, pod } = await started(t, { redisReplicas: 2 })
+  const inside = startWriter([pod.address()], { name: 'inside' })
+  t.teardown(inside.stop)
+  await until('some writes', async () => inside.acknowledged() > 100 || undefined)
+  await ask(pod.address(), REDIS_PORT, 'CONFIG', 'SET', 'maxclients', '60')
+  const crowd = crowdAt(pod.address(), 80)
+  t.teardown(crowd.leave)
+  await until('there is no room', async () => (await ask(pod.address(), REDIS_PORT, 'PING').catch(String)) !== 'PONG' || undefined)
+  await rounds(pod)
+  t.ok(pod.isRunning(), 'that alone is no reason')
+  await pod.sandbox.cutFrom([lab.pod('sentinel', 1), lab.pod('sentinel', 2)].flatMap((some) => [some.ip(), some.address()]))
+  await until('it has ended', async () => !pod.isRunning() || undefined)
+  t.match(await pod.log(), /ends redis, which has no connection left to be told to take no writes: no majority of the sentinels is heard/)
+  crowd.leave()
+  await pod.sandbox.restore()
+  await pod.start()
+  const now = await lab.healed()
+  await inside.stop()
+  t.equal(await inside.lost(lab.redis[now] ?? ''), 0)
+})
 
 t.test('a replica that somebody makes a master takes no writes for long, since the sentinels name another one', async (t) => {
   const { lab, master, pod } = await started(t, { redisReplicas: 2 })

@@ -66,11 +66,18 @@ ask_all() {
   end_round
 }
 
-# said: its role, or anything else when it is not known. For a replica link says `connected` when it is in its master's stream.
+# said: its role, or anything else when it is not known. For a replica link says `connected` when it is in its master's stream. One that has as
+# many clients as maxclients allows has answered: it goes on to serve those.
 read_local() {
   said='' time='' minimum='' link=''
   { read -r time && read -r _ && read -r _ && read -r minimum && read -r said && read -r _ && read -r _ && read -r link; } <"$ANSWERS/local"
   case $time in *[!0-9]*) time='' ;; esac
+  is_full=no
+  for file in "$ANSWERS/local" "$ANSWERS/local.error"; do
+    answer=''
+    read -r answer <"$file"
+    case $answer in *'max number of clients'*) is_full=yes said=$role ;; esac
+  done
 }
 
 # is_down KEY: nobody is there at all. Such a sentinel takes part in no election, so it may as well be asked in vain.
@@ -119,9 +126,13 @@ set_minimum() {
   minimum=$1
 }
 
-# close_master SINCE REASON: SINCE is for redis-ready.sh
+# close_master SINCE REASON: SINCE is for redis-ready.sh. One that cannot be told to take no writes is ended: its start waits for a majority.
 close_master() {
-  if [ "$minimum" != "$CLOSED" ]; then
+  if [ "$is_full" = yes ]; then
+    [ ! -s "$FENCED" ] || return 0
+    say "ends redis, which has no connection left to be told to take no writes: $2"
+    kill -TERM "$server"
+  elif [ "$minimum" != "$CLOSED" ]; then
     set_minimum "$CLOSED" || return 0
     say "takes no writes: $2"
   fi
@@ -129,6 +140,7 @@ close_master() {
 }
 
 open_again() {
+  [ "$is_full" = no ] || return 0
   if [ "$minimum" = "$CLOSED" ]; then
     set_minimum "$MIN_REPLICAS" || return 0
     say "takes writes: $1"
