@@ -38,6 +38,7 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
   const withDeparted = createDepartures()
   const pace = createPace(now)
   const alarms = createAlarms(options)
+  const underWay = new Set<string>()
   let memory = NOTHING
   /** Time of the last confirmed master; before the first, the loop's start. */
   let confirmedAt = now()
@@ -70,7 +71,7 @@ export function startClusterLoop (options: ClusterLoopOptions): ClusterLoop {
     if (actions.length === 0 || !options.mayAct()) return true
     const failures = () => memory.election?.failures ?? 0
     const { sentinelReplicas } = subject
-    return perform(actions, { view: seenView, subject, ...members, remember, paused, failures, sentinelReplicas }, options)
+    return perform(actions, { view: seenView, subject, ...members, remember, paused, failures, sentinelReplicas, underWay }, options)
   }
 
   const wakeable = startWakeable({

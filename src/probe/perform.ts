@@ -40,6 +40,8 @@ export interface Target {
   /** Elections in a row that failed. */
   readonly failures: () => number
   readonly sentinelReplicas: number
+  /** The pods whose label is being written, by uid. */
+  readonly underWay: Set<string>
 }
 
 type Fulfilment = Extract<Action, { kind: 'fulfil' }>

@@ -1,4 +1,5 @@
 /** Writes the role labels that `decide` decided on: one after the other, for their order is the point. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MASTER_ROLE, type Role } from '../metadata/labels.ts'
 import { hasStatus } from './api-client.ts'
 import type { Action } from './decide.ts'
@@ -10,19 +11,40 @@ import type { KubeObject } from './reflector.ts'
 
 export type Labelling = Extract<Action, { kind: 'label' }>
 
-/** Resolves to whether all of it succeeded. */
+/** The next look waits no longer for labels that no client of the master waits for: one that hangs must not delay a failover. */
+const TRAILING_MS = 200
+
+/** Resolves to whether all of it succeeded, as far as it waits. */
 export async function labelInOrder (labellings: readonly Labelling[], target: Target, deps: PerformDeps): Promise<boolean> {
-  const crowned = Math.max(labellings.findIndex(({ role }) => role === MASTER_ROLE), 0)
-  const successor = labellings[crowned]?.role === MASTER_ROLE ? labellings[crowned].pod.uid : undefined
+  const crown = labellings.find(({ role }) => role === MASTER_ROLE)
+  const successor = crown?.pod.uid
+  const crowned = crown ? labellings.indexOf(crown) : 0
   // Before the old label goes: a Service without endpoints would be the change that makes kube-proxy deaf for a second.
   if (successor !== undefined) await publish(successor, target, deps)
   // A label that could not be removed must not be given to another pod: the first failure ends the run.
   for (const action of labellings.slice(0, crowned)) if (!deps.mayAct() || !await writeLabel(action, target, deps)) return false
   // What comes after the new master's is no condition of it, and in between the Service leads to the old master as well.
-  const together = labellings.slice(crowned)
-  const results = await Promise.all(together.map((action) => deps.mayAct() && writeLabel(action, target, deps)))
+  const trailing = labellings.slice(crowned).filter((action) => action !== crown)
+  const results = await Promise.all([
+    crown ? deps.mayAct() && writeLabel(crown, target, deps) : true,
+    Promise.race([trail(trailing, target, deps), sleep(TRAILING_MS, true)]),
+  ])
   // The controller may have seen the new label before the old one was gone, and looks again a second later. Nobody waits for this.
   if (successor !== undefined && labellings.length > 1 && results.every(Boolean)) publish(successor, target, deps).catch(() => {})
+  return results.every(Boolean)
+}
+
+/** What is under way already is not asked for once more. */
+async function trail (labellings: readonly Labelling[], target: Target, deps: PerformDeps): Promise<boolean> {
+  const { underWay } = target
+  const results = await Promise.all(labellings.filter(({ pod: { uid } }) => !underWay.has(uid)).map(async (action) => {
+    underWay.add(action.pod.uid)
+    try {
+      return deps.mayAct() && await writeLabel(action, target, deps)
+    } finally {
+      underWay.delete(action.pod.uid)
+    }
+  }))
   return results.every(Boolean)
 }
 
