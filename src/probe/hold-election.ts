@@ -34,6 +34,8 @@ export interface Result {
 /** Of the pause that must be left before the promotion, and before the abdication: what is sent then arrives while writes still wait. */
 const SHARE_BEFORE_PROMOTION = 0.2
 const SHARE_BEFORE_ABDICATION = 0.1
+/** `*1 $4 PING`: a master sends it to its replicas each second, also while its writes are paused. No write is as short. */
+const PING_BYTES = 14
 
 export async function holdElection (election: Election, electorate: Electorate, conduct: Conduct): Promise<Result> {
   const { former, reason, votesNeeded } = election
@@ -77,7 +79,7 @@ async function replace (
   const has = pod.process.kind === 'slave' ? pod.process.offset : -Infinity
   const behind = (offset ?? Infinity) - has
   if (!mayAct()) return { outcome: 'Overtaken' }
-  if (behind <= 0) {
+  if (hasAll(behind)) {
     const lost = await failure(() => link.demote(pod.address ?? ''))
     // it follows nobody: the next look points it at its successor
     return lost === undefined ? undefined : { outcome: 'NotDemoted', error: lost }
@@ -85,6 +87,8 @@ async function replace (
   if (offset !== undefined && await isStillNamed(predecessor, electorate)) await failure(() => link.reinstate())
   return { outcome: 'NotDemoted', behind }
 }
+
+const hasAll = (behind: number) => behind <= 0 || behind === PING_BYTES
 
 /** By every sentinel that answers: one that a sentinel has passed over must not be a master again. */
 async function isStillNamed (predecessor: string, { sentinels }: Electorate): Promise<boolean> {

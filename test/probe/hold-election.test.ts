@@ -114,6 +114,8 @@ const cases: Record<string, [Election, Setting, outcome: string, sent: string[]]
     [planned, { refuses: 'demote' }, 'NotDemoted', [...VOTES, 'promote uid-1', ...YIELDS]],
   'its pause had ended on the way, and it took a write: it is the master again, with that write':
     [planned, { lastOffset: 101 }, 'NotDemoted', [...VOTES, 'promote uid-1', 'abdicate uid-0', 'reinstate uid-0']],
+  'what it sent to its replicas to show that it lives is no write':
+    [planned, { lastOffset: 114 }, 'Accepted', [...VOTES, 'promote uid-1', ...YIELDS, ...HELLOS]],
   'but not when a sentinel names another one by now':
     [planned, { lastOffset: 101, named: names(1) }, 'NotDemoted', [...VOTES, 'promote uid-1', 'abdicate uid-0']],
   'the sentinels find it down and act by themselves: one that does not say what it does is waited for':

@@ -55,6 +55,7 @@ await t.test('claims of both kinds grow when the spec does, and no other ones', 
   t.equal(size('data-cache-redis-3'), '1Gi', 'not bound: the API server would refuse it')
   claim('data-cache-redis-3', '1Gi')
   await until('that one grows when it is bound', () => size('data-cache-redis-3') === '2Gi')
+  await until('each is told', () => events.length >= 5)
   t.strictSame(events.map(([reason]) => reason), Array(5).fill('VolumeGrows'))
   t.ok(events.some(([, text]) => text === 'Redis one: data-one-redis-0 grows from 1Gi to 1536Mi'))
 })
