@@ -10,6 +10,9 @@ t.setTimeout(300_000)
 /** Longer than down-after: a kubelet takes up to a minute to bring a ConfigMap. */
 const KUBELET_MS = 8000
 
+/** Members that are none any more are forgotten after half a minute, and ten seconds later by each next sentinel: that long no test waits. */
+const SOON = { STALE_LIMIT: '5', TURN_SECONDS: '2' }
+
 interface Case {
   readonly name: string
   readonly kinds: readonly Kind[]
@@ -26,7 +29,7 @@ const cases: readonly Case[] = [
 
 /** A cluster with all its pods ready. */
 async function settledCluster (t: Test, probe: boolean): Promise<[Lab, ControlPlane, number]> {
-  const lab = await labFor(t)
+  const lab = await labFor(t, { environment: SOON })
   const plane = await startControlPlane(lab)
   t.teardown(plane.close)
   if (probe) await plane.probe.start()
@@ -80,9 +83,13 @@ for (const { name, kinds, probe } of cases) {
     await allKnow(lab)
     t.equal(await lab.healed(120), master)
     t.comment(`healed ${Math.round((performance.now() - from - KUBELET_MS) / 100) / 10} s after the kubelet`)
-    t.equal(await lab.epoch(), epoch, 'there was no failover')
+    for (const ordinal of lab.redis.keys()) t.notMatch(await lab.log('redis', ordinal), /MASTER MODE enabled/, `redis ${ordinal} was not promoted`)
     for (const sentinel of lab.sentinels) t.match(await quorum(sentinel), /^OK 3 usable/)
-    for (const [kind, ordinal] of lab.everybody()) t.notMatch(await lab.log(kind, ordinal), /\+switch-master/, `${kind} ${ordinal} has changed no master`)
+    // the probe tells the sentinels where the master is, in an epoch of its own
+    if (!probe || !kinds.includes('redis')) {
+      t.equal(await lab.epoch(), epoch, 'there was no election')
+      for (const ordinal of lab.sentinels.keys()) t.notMatch(await lab.log('sentinel', ordinal), /\+switch-master/, `sentinel ${ordinal} has changed no master`)
+    }
 
     await lab.pod('redis', master).sandbox.cutOff()
     await until('another one is master', async () => {

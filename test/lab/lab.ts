@@ -41,6 +41,8 @@ export interface LabOptions {
   /** Several clusters in one network: each has a place of its own, 0 or 1. */
   readonly network?: Network
   readonly place?: number
+  /** For the scripts of all pods. */
+  readonly environment?: NodeJS.ProcessEnv
 }
 
 export interface Changes extends Partial<Members> {
@@ -77,6 +79,7 @@ export async function createLab (options: LabOptions = {}) {
     sandbox: await network.sandbox(`${place}${kind[0]}${ordinal}`),
     shell: [...withNames, ...(shell === 'dash' ? ['dash'] : ['busybox', 'sh'])],
     path,
+    ...options.environment && { environment: options.environment },
   })))
   const redis = await create('redis', 10, redisReplicas + spare)
   const sentinels = await create('sentinel', 30, sentinelReplicas + spare)
