@@ -67,19 +67,16 @@ export function proxyTurn ({ promoted, published, written }: Run): number | null
   return Math.max(0, written - Math.max(promoted, published))
 }
 
-const seen = (name: 'promoted' | 'labelled' | 'published' | 'written' | 'gap' | 'gaps' | 'sentinelWritten' | 'sentinelGap' | 'everywhere') => (run: Run) => run[name]
-const COLUMNS: readonly ((run: Run) => number | null)[] = [
-  seen('promoted'), seen('labelled'), seen('published'), proxyTurn, seen('written'), seen('gap'), seen('gaps'), seen('sentinelWritten'), seen('sentinelGap'), seen('everywhere'),
-]
+const COLUMNS = ['promoted', 'labelled', 'published', 'turn', 'written', 'gap', 'gaps', 'sentinelWritten', 'sentinelGap', 'everywhere'] as const
 
 /** Markdown: a row per cause, p50 / p95 / max in seconds. */
 export function table (runs: readonly Run[], titles: ReadonlyMap<string, string>): string {
   const seconds = (figures: Summary | undefined) => figures ? [figures.p50, figures.p95, figures.max].map((value) => value.toFixed(2)).join(' / ') : '-'
   const rows = [...titles].flatMap(([cause, title]) => {
-    const some = runs.filter((run) => run.cause === cause)
+    const some = runs.filter((run) => run.cause === cause).map((run) => ({ ...run, turn: proxyTurn(run) }))
     if (some.length === 0) return []
     const total = (of: (run: Run) => number) => some.reduce((sum, run) => sum + of(run), 0)
-    return [`| ${[title, some.length, ...COLUMNS.map((figure) => seconds(summary(some.map(figure)))), `${total(({ lost }) => lost)} of ${total(({ acknowledged }) => acknowledged)}`].join(' | ')} |`]
+    return [`| ${[title, some.length, ...COLUMNS.map((name) => seconds(summary(some.map((run) => run[name])))), `${total(({ lost }) => lost)} of ${total(({ acknowledged }) => acknowledged)}`].join(' | ')} |`]
   })
   return [
     '| fault | n | promoted | label | slice | kube-proxy | first write | longest gap | sum of gaps | first write, by Sentinel | gap, by Sentinel | everywhere | lost |',

@@ -11,7 +11,8 @@
  * What is less clear is left to the sentinels, or to a person.
  */
 import {
-  answersOf, isFoundDown, isMajority, namedByMajority, type HandoverReason, type Observation, type RedisView, type SentinelView, voters,
+  answersOf, isFoundDown, isMajority, namedByMajority, type HandoverReason, NOWHERE, type Observation, type RedisView, type SentinelView,
+  voters,
 } from './observation.ts'
 
 export interface Election {
@@ -101,9 +102,6 @@ export function hasLess (seen: Observation, promoted: RedisView): boolean {
   return seen.redis.some((pod) => (pod.address === followed || pod.followed === followed) && offsetOf(pod) > process.offset)
 }
 
-/** What a master follows that has abdicated: see redis-link.ts. */
-const NOWHERE = '127.0.0.1'
-
 /**
  * The named master, when it lives, has abdicated and has everything: its successor has less, or is none any more. It goes on, while every
  * sentinel that answers names it.
@@ -111,7 +109,7 @@ const NOWHERE = '127.0.0.1'
 export function abdicated (seen: Observation): RedisView | undefined {
   const named = namedByMajority(seen)
   if (!seen.mayElect || answersOf(seen).some((answer) => answer.named !== named || answer.failingOver)) return undefined
-  const most = Math.max(...seen.redis.map(({ process }) => 'offset' in process ? process.offset : -Infinity))
+  const most = Math.max(...seen.redis.map(offsetOf))
   return seen.redis.find(({ address, process }) =>
     address === named && process.kind === 'slave' && process.master === NOWHERE && process.offset >= most)
 }
@@ -151,7 +149,7 @@ function isStale ({ masterAt }: Observation, { unlinkedSince }: RedisView): bool
 }
 
 function offsetOf ({ process }: RedisView): number {
-  return process.kind === 'slave' ? process.offset : -Infinity
+  return 'offset' in process ? process.offset : -Infinity
 }
 
 type Chosen = Pick<Election, 'pod' | 'predecessor' | 'reason'> & { readonly former?: RedisView }

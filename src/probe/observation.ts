@@ -15,6 +15,9 @@ export type Process =
   /** No answer in time, or from a process that has not proven to be this pod's. Proves nothing: it may be writable. */
   | { readonly kind: 'unknown' }
 
+/** What a master follows that has abdicated: nothing listens on port 1 there, so nothing is copied. */
+export const NOWHERE = '127.0.0.1'
+
 export interface ReplicaLink {
   readonly address: string
   readonly offset: number

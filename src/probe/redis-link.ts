@@ -4,7 +4,7 @@
  * must be that of the pod's Service. A pod's IP may have been given to somebody else's redis meanwhile.
  */
 import { type Connection, type Endpoint, openConnection } from './connection.ts'
-import type { Process } from './observation.ts'
+import { NOWHERE, type Process } from './observation.ts'
 import { answered, blocked, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
 import { parseUnlinked, parseRole, parseSetting } from './replies.ts'
 
@@ -149,8 +149,7 @@ function commandsOf (call: Connection['call']): Commands {
     follow: async (master) => { await call((client) => client.replicaof(master, REDIS_PORT)) },
     promote: async () => { await call(promote) },
     demote: async (master) => { await call((client) => demote(client, master, REDIS_PORT)) },
-    // a master that nobody is: nothing listens there, so nothing is copied
-    abdicate: () => call((client) => demote(client, '127.0.0.1', 1)),
+    abdicate: () => call((client) => demote(client, NOWHERE, 1)),
     reinstate: async () => { await call((client) => client.call('REPLICAOF', 'NO', 'ONE')) },
     unblock: async () => { await call(endScript) },
     pause: async (ms) => { await call((client) => client.call('CLIENT', 'PAUSE', ms, 'WRITE')) },

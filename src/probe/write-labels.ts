@@ -16,18 +16,17 @@ const TRAILING_MS = 200
 
 /** Resolves to whether all of it succeeded, as far as it waits. */
 export async function labelInOrder (labellings: readonly Labelling[], target: Target, deps: PerformDeps): Promise<boolean> {
-  const crown = labellings.find(({ role }) => role === MASTER_ROLE)
+  const at = labellings.findIndex(({ role }) => role === MASTER_ROLE)
+  const crown = labellings[at]
   const successor = crown?.pod.uid
-  const crowned = crown ? labellings.indexOf(crown) : 0
   // Before the old label goes: a Service without endpoints would be the change that makes kube-proxy deaf for a second.
   if (successor !== undefined) await publish(successor, target, deps)
   // A label that could not be removed must not be given to another pod: the first failure ends the run.
-  for (const action of labellings.slice(0, crowned)) if (!deps.mayAct() || !await writeLabel(action, target, deps)) return false
+  for (const action of labellings.slice(0, Math.max(at, 0))) if (!deps.mayAct() || !await writeLabel(action, target, deps)) return false
   // What comes after the new master's is no condition of it, and in between the Service leads to the old master as well.
-  const trailing = labellings.slice(crowned).filter((action) => action !== crown)
   const results = await Promise.all([
     crown ? deps.mayAct() && writeLabel(crown, target, deps) : true,
-    Promise.race([trail(trailing, target, deps), sleep(TRAILING_MS, true)]),
+    Promise.race([trail(labellings.slice(at + 1), target, deps), sleep(TRAILING_MS, true)]),
   ])
   // The controller may have seen the new label before the old one was gone, and looks again a second later. Nobody waits for this.
   if (successor !== undefined && labellings.length > 1 && results.every(Boolean)) publish(successor, target, deps).catch(() => {})

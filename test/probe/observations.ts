@@ -1,5 +1,6 @@
 /** Observations for the tests of `decide`: three redis and three sentinels, all well, master first; say what differs. */
 import type { Action } from '../../src/probe/decide.ts'
+import { NOTHING } from '../../src/probe/memory.ts'
 import type { Observation, Process, RedisView, SentinelAnswer, SentinelView } from '../../src/probe/observation.ts'
 
 export const NOW = 100_000
@@ -40,13 +41,7 @@ export function observation (pods: RedisView[], answers: (SentinelAnswer | undef
     mayElect: true,
     redis: pods,
     sentinels: answers.map((answer, ordinal) => sentinel(ordinal, answer)),
-    lastMaster: undefined,
-    masterAt: undefined,
-    vacantSince: undefined,
-    election: undefined,
-    rival: undefined,
-    leavingSince: undefined,
-    paused: undefined,
+    ...NOTHING,
     ...more,
   }
 }

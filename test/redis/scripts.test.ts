@@ -105,6 +105,8 @@ t.test('any answer is life, and an unknown word is an error', async (t) => {
   t.not((await world.play('alive')).code, 0, 'nobody answers')
   world.start()
   await until('it lives', async () => (await world.play('alive')).code === 0)
+  // a start that has only begun lives, too
+  await until('the server answers', async () => (await world.play('ready')).code === 0)
   world.setSecret({ password: 'another' })
   t.match(await world.play('alive'), { code: 0 })
   t.match(await world.play('sing'), { code: 1, output: 'usage: standalone.sh start|alive|ready' })

@@ -132,7 +132,7 @@ apply_users() {
 
 # A name in quotes might be one of the operator's own users.
 user_commands() {
-  grep -Ev '^user (default|operator-[a-z]*) ' "$1" | sed -n "s/^user \\([^ \"'\\\\]*\\) /ACL SETUSER \\1 reset /p"
+  grep -Ev '^user (default|operator-[a-z]*) ' "$1" | sed -n "s/^user \\([^ \"'\\\\][^ \"'\\\\]*\\) /ACL SETUSER \\1 reset /p"
 }
 
 gone_users() {
