@@ -1,5 +1,4 @@
 /** A whole cluster of three and three under a probe, and what a test asks of it. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { FakeObject } from './fake-api-server.ts'
 import { events, type Lab, redisPod, sentinelPod, startLab, startMembers, type Times, until } from './lab.ts'
 import { type ProbeProcess, startProbeProcess } from './process.ts'
@@ -18,8 +17,8 @@ export async function startCluster (t: Tap, times: Times, env: NodeJS.ProcessEnv
   t.teardown(probe.stop)
   startMembers(lab)
   await until('everybody knows everybody', () => agree(lab, 0)).catch(async (error: unknown) => { throw new Error(await whatIs(lab), { cause: error }) })
-  await inStream(lab, 0)
   await until('the first master is labelled', () => masterLabel(lab) === 0)
+  await inStream({ lab, probe }, 0)
   return { lab, probe }
 }
 
@@ -41,12 +40,19 @@ async function knows (lab: Lab, sentinel: number, master: number): Promise<boole
   return field('ip') === lab.address(redisPod(master)) && field('num-slaves') === '2' && field('num-other-sentinels') === '2'
 }
 
-/** Both replicas have what was written, and the probe has seen them so: it looks every 1.5 s at the least. */
-export async function inStream (lab: Lab, master: number): Promise<void> {
+/** Both replicas have what was written, and the probe has seen them so: until then neither may succeed the master. */
+export async function inStream ({ lab, probe }: { lab: Lab, probe: ProbeProcess }, master: number): Promise<void> {
   await lab.command(redisPod(master), 'SET', 'before', '1')
   const value = (n: number) => lab.command(redisPod(n), 'GET', 'before').catch(() => null)
   await until('the replicas have the write', async () => (await Promise.all(ALL.map(value))).every((found) => found === '1'))
-  await sleep(1600)
+  const before = await looks(probe)
+  // one may be under way, and have asked before
+  await until('the probe has seen it', async () => await looks(probe) >= before + 2)
+}
+
+async function looks (probe: ProbeProcess): Promise<number> {
+  const { text } = await probe.get('/metrics')
+  return Number(/^sentinel_probe_looks_total (\d+)$/m.exec(text)?.[1])
 }
 
 /** Its pod gets a deletionTimestamp; returns the pod as it was. */

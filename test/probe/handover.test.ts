@@ -18,7 +18,7 @@ await t.test('a master whose pod is being deleted hands over, whichever it is', 
     await writer.more()
     await until('the sentinels agree', () => agree(lab, master))
     lab.api.put(PODS, pod)
-    await inStream(lab, master)
+    await inStream({ lab, probe }, master)
   }
   await writer.stop()
   t.comment(`longest gap ${writer.gap()} ms, ${writer.count()} acknowledged`)

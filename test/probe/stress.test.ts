@@ -39,7 +39,7 @@ function scene (name: string, play: (scene: Scene, t: Test) => Promise<void>): P
     await writer.more()
     await writer.stop()
     await until('the sentinels agree', () => agree(lab, master))
-    await inStream(lab, master)
+    await inStream({ lab, probe }, master)
     t.comment(`longest gap ${writer.gap()} ms, ${writer.count()} acknowledged`)
     t.equal(await writer.lost(master), 0, 'nothing is lost')
     t.ok(await watch.stop() <= 1, 'never two')
