@@ -2,6 +2,7 @@
  * One persistent connection to one redis or sentinel process, by pod IP. It reconnects for ever, tells when it opens, closes or
  * is refused, and gives every command a deadline: a command that misses it closes the socket, for a half-open one never recovers.
  */
+import { TLSSocket } from 'node:tls'
 import { Redis, type RedisOptions } from 'ioredis'
 
 const CONNECT_DEADLINE_MS = 1000
@@ -132,9 +133,20 @@ async function withDeadline<Reply> (client: Redis, command: (client: Redis) => P
       denied()
       client.disconnect(true)
     }
-    if (error instanceof Error && error.message === 'Command timed out') client.disconnect(true)
+    if (error instanceof Error && error.message === 'Command timed out') {
+      reset(client)
+      client.disconnect(true)
+    }
     throw error
   }
+}
+
+/**
+ * What the network has not delivered must not arrive when it heals: another probe may have acted by then. Of TLS sockets Node resets none;
+ * the kernel goes on to send what these have for a minute or two.
+ */
+function reset ({ stream }: Redis): void {
+  if (!(stream instanceof TLSSocket)) stream.resetAndDestroy()
 }
 
 /** Which of the logins one connection uses. */

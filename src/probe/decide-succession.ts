@@ -144,7 +144,7 @@ function wasInStream ({ process, followed, address }: RedisView, master: string)
     process.offset > EMPTY_OFFSET
 }
 
-function isStale ({ masterAt }: Observation, { unlinkedSince }: RedisView): boolean {
+export function isStale ({ masterAt }: Observation, { unlinkedSince }: RedisView): boolean {
   return masterAt !== undefined && unlinkedSince !== undefined && masterAt - unlinkedSince > STALE_MS
 }
 

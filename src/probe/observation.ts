@@ -6,8 +6,8 @@
 /** What a redis process answered to ROLE, or what is known of one that did not answer. */
 export type Process =
   | { readonly kind: 'master', readonly offset: number, readonly replicas: readonly ReplicaLink[] }
-  /** The offset is what it has of the stream; final while the link is down, which it has been for so many seconds. */
-  | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number, readonly unlinkedSeconds?: number }
+  /** The offset is what it has of the stream. It is final while the link is down, and only then are the last two known. */
+  | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number, readonly unlinkedSeconds?: number, readonly priority?: number }
   /** Proven: nothing listens on the pod's own IP, the kubelet reports the container ended, or the pod has no IP yet. */
   | { readonly kind: 'dead', readonly cause: 'ConnectionRefused' | 'ContainerTerminated' | 'NotStarted' }
   /** A script runs for longer than busy-reply-threshold: it answers nothing else, and writes when the script ends. */

@@ -75,6 +75,7 @@ async function performOne (action: Exclude<Action, Labelling>, target: Target, d
     case 'follow':
     case 'unblock':
     case 'reinstate':
+    case 'exclude':
     case 'pause':
     case 'resume': return command(action, target, deps)
   }
@@ -106,6 +107,7 @@ async function carryOut (action: Command, link: RedisLink, target: Target, { now
     case 'follow': return link.follow(action.master)
     case 'unblock': return link.unblock()
     case 'reinstate': return link.reinstate()
+    case 'exclude': return link.exclude()
     case 'pause': {
       const asked = now()
       await link.pause(action.ms)
@@ -161,6 +163,7 @@ function eventOf (action: Command): [EventReason, string] | undefined {
     case 'follow': return ['ReplicaRepointed', `pod ${pod} follows the new master ${action.master}`]
     case 'unblock': return ['ScriptKilled', `a script that blocked the master ${pod} was ended`]
     case 'reinstate':
+    case 'exclude':
     case 'pause':
     case 'resume': return undefined
   }

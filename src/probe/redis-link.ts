@@ -33,6 +33,8 @@ export interface RedisLink {
   readonly abdicate: () => Promise<number | undefined>
   /** Is the master again that it was. */
   readonly reinstate: () => Promise<void>
+  /** The sentinels never promote it: replica-priority 0. */
+  readonly exclude: () => Promise<void>
   /** Ends the script or function that blocks it; rejects when that has written already. */
   readonly unblock: () => Promise<void>
   /** Writes wait for this long, reads go on. A longer pause that is in force stays. */
@@ -142,7 +144,7 @@ async function readAnnounced ({ call }: Connection): Promise<string | undefined>
   return parseSetting(await call((client) => client.config('GET', 'replica-announce-ip')))
 }
 
-type Commands = Pick<RedisLink, 'follow' | 'promote' | 'demote' | 'abdicate' | 'reinstate' | 'unblock' | 'pause' | 'resume'>
+type Commands = Pick<RedisLink, 'follow' | 'promote' | 'demote' | 'abdicate' | 'reinstate' | 'exclude' | 'unblock' | 'pause' | 'resume'>
 
 function commandsOf (call: Connection['call']): Commands {
   return {
@@ -151,6 +153,7 @@ function commandsOf (call: Connection['call']): Commands {
     demote: async (master) => { await call((client) => demote(client, master, REDIS_PORT)) },
     abdicate: () => call((client) => demote(client, NOWHERE, 1)),
     reinstate: async () => { await call((client) => client.call('REPLICAOF', 'NO', 'ONE')) },
+    exclude: async () => { await call((client) => client.config('SET', 'replica-priority', 0)) },
     unblock: async () => { await call(endScript) },
     pause: async (ms) => { await call((client) => client.call('CLIENT', 'PAUSE', ms, 'WRITE')) },
     resume: async () => { await call((client) => client.call('CLIENT', 'UNPAUSE')) },

@@ -20,10 +20,12 @@ function parseReplica (entry: unknown): ReplicaLink[] {
   return typeof address === 'string' ? [{ address, offset: Number(offset) }] : []
 }
 
+type Unlinked = Required<Pick<Extract<Process, { kind: 'slave' }>, 'offset' | 'unlinkedSeconds' | 'priority'>>
+
 /** While the link is down ROLE says -1, and only INFO replication knows how much the replica has, and for how long it has had no link. */
-export function parseUnlinked (info: string): { readonly offset: number, readonly unlinkedSeconds: number } {
+export function parseUnlinked (info: string): Unlinked {
   const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? -1)
-  return { offset: field('slave_repl_offset'), unlinkedSeconds: field('master_link_down_since_seconds') }
+  return { offset: field('slave_repl_offset'), unlinkedSeconds: field('master_link_down_since_seconds'), priority: field('slave_priority') }
 }
 
 /** CONFIG GET name: [name, value]. */

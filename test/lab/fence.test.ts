@@ -119,6 +119,22 @@ for (const shell of shells) {
   })
 }
 
+t.test('a master that hears the sentinels, but that they do not hear, closes before they elect another one', async (t) => {
+  const { lab, master, pod } = await started(t)
+  const inside = startWriter([pod.address()], { name: 'inside' })
+  t.teardown(inside.stop)
+  await until('some writes', async () => inside.acknowledged() > 100 || undefined)
+  // a network policy: what this pod asks them is answered
+  await pod.sandbox.cutFrom([0, 1, 2].map((ordinal) => lab.pod('sentinel', ordinal)).flatMap((some) => [some.ip(), some.address()]), 'to redis')
+  await takesNoWrites(lab, master)
+  t.same(await lab.masters(), [master], 'nobody else is promoted yet')
+  t.match(await pod.log(), /takes no writes: no majority of the sentinels is heard for \d s/)
+  await until('another master', async () => (await lab.masters()).find((ordinal) => ordinal !== master))
+  await inside.stop()
+  await pod.sandbox.restore()
+  t.equal(await inside.lost(lab.redis[await lab.healed()] ?? ''), 0)
+})
+
 t.test('a master that has no connection left for the fence is ended when it is cut off', async (t) => {
   const { lab, pod } = await started(t, { redisReplicas: 2 })
   const inside = startWriter([pod.address()], { name: 'inside' })

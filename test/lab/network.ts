@@ -4,13 +4,13 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { until } from './questions.ts'
+import { REDIS_PORT, until } from './questions.ts'
 
 const run = promisify(execFile)
 
 type AddressOf = 'pod' | 'service'
-/** Which packets are dropped: those that come, those that go. */
-type Direction = 'both' | 'in' | 'out'
+/** Which packets are dropped: those that come, those that go, or those that come for this pod's redis: what it asks others is answered. */
+type Direction = 'both' | 'in' | 'out' | 'to redis'
 
 /** The network namespace of one pod, kept by a process that only sleeps, as a pause container does. */
 export interface Sandbox {
@@ -80,8 +80,9 @@ export async function createNetwork ({ ipv6 = false } = {}): Promise<Network> {
       removeAddress: (some, of = 'pod') => inside('ip', 'addr', 'del', some + length[of], 'dev', 'eth0'),
       cutFrom: async (addresses, direction = 'both') => {
         const rules = addresses.flatMap((other) => [
-          ...direction === 'out' ? [] : [`-A INPUT -s ${other} -j DROP`],
-          ...direction === 'in' ? [] : [`-A OUTPUT -d ${other} -j DROP`],
+          ...direction === 'in' || direction === 'both' ? [`-A INPUT -s ${other} -j DROP`] : [],
+          ...direction === 'out' || direction === 'both' ? [`-A OUTPUT -d ${other} -j DROP`] : [],
+          ...direction === 'to redis' ? [`-A INPUT -s ${other} -p tcp --dport ${REDIS_PORT} -j DROP`] : [],
         ])
         const table = ipv6 ? 'ip6tables-restore' : 'iptables-restore'
         const cut = run('nsenter', [`--net=/proc/${pid}/ns/net`, table, '-w', '--noflush'])

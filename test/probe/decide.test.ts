@@ -1,10 +1,13 @@
 import t from 'tap'
 import { decide } from '../../src/probe/decide.ts'
-import type { Observation } from '../../src/probe/observation.ts'
+import type { Observation, Process } from '../../src/probe/observation.ts'
 import { abdicated, address, busy, dead, lastMaster, lines, master, names, NOW, observation, orphanOf, redis, slaveOf, unknown } from './observations.ts'
 
 const agreed = [names(0), names(0), names(0)]
 const promoted = { masterSince: NOW - 10, followed: address(0) }
+
+/** Without a link, and with such a replica-priority. */
+const unlinked = (priority: number): Process => ({ kind: 'slave', master: address(0), link: 'connect', offset: 100, priority })
 
 const cases: Record<string, [Observation, string[]]> = {
   'a healthy, labelled cluster needs nothing':
@@ -129,6 +132,14 @@ const cases: Record<string, [Observation, string[]]> = {
     [observation([redis(0, master, 'master'), redis(1, master, 'slave', promoted)], [names(1, { failingOver: true, monitored: address(0) }), names(1), names(1)]),
       ['demote redis-0 10.0.0.1 NotNamedByMajority', 'redis-0 slave MasterReplaced', 'redis-1 master MajorityNamesIt']],
 
+  'a replica that is out of the stream of a master that goes on must not be promoted by the sentinels':
+    [observation([redis(0, master, 'master'), redis(1, unlinked(100), 'slave', { unlinkedSince: NOW - 3001 })], agreed), ['exclude redis-1 OutOfStream']],
+  'for a moment it may be':
+    [observation([redis(0, master, 'master'), redis(1, unlinked(100), 'slave', { unlinkedSince: NOW - 3000 })], agreed), []],
+  'it is told once':
+    [observation([redis(0, master, 'master'), redis(1, unlinked(0), 'slave', { unlinkedSince: NOW - 9000 })], agreed), []],
+  'nothing is said while the sentinels are at it':
+    [observation([redis(0, master, 'master'), redis(1, unlinked(100), 'slave', { unlinkedSince: NOW - 9000 })], [names(0, { failingOver: true }), names(0), names(0)]), []],
   'a replica that follows nobody\'s choice is pointed at the master':
     [observation([redis(0, master, 'master'), redis(1, slaveOf(5), 'slave')], agreed), ['follow redis-1 10.0.0.0 FollowsAnotherMaster']],
   'the wanted one is master: the wish is fulfilled when the sentinels say so too':

@@ -154,14 +154,17 @@ await t.test('a vote is granted once in an epoch, and a hello with a newer epoch
 })
 
 await t.test('a server that accepts and says nothing is no redis', async (t) => {
-  const server = createServer(() => {}).listen(0, '127.0.0.1')
+  let reason: string | undefined
+  const server = createServer((socket) => { socket.on('error', ({ code }: NodeJS.ErrnoException) => { reason ??= code }) }).listen(0, '127.0.0.1')
   t.teardown(() => server.close())
   await until('it listens', () => server.listening)
   const { port } = server.address() as { port: number }
   const link = openRedisLink({ host: '127.0.0.1', port, expected: () => '127.0.0.1', access: OPEN, now, onChange: () => {} })
   t.teardown(link.close)
+  await until('it is connected', () => link.isOpen())
   await link.ask()
   t.equal(link.state().process.kind, 'unknown')
+  await until('the connection is reset: nothing that is on its way arrives later', () => reason === 'ECONNRESET')
 })
 
 await t.test('passwords are tried in turn, also where none is wanted yet; a refusal is told', async (t) => {

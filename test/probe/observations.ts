@@ -80,6 +80,7 @@ export function after (seen: Observation, action: Action): Observation {
     if (action.kind === 'label') return { ...pod, label: action.role }
     if (action.kind === 'unblock') return pod
     if (action.kind === 'reinstate') return { ...pod, process: { ...master, offset: pod.process.kind === 'slave' ? pod.process.offset : 0 }, masterSince: seen.startedAt }
+    if (action.kind === 'exclude') return pod.process.kind === 'slave' ? { ...pod, process: { ...pod.process, priority: 0 } } : pod
     const process: Process = { kind: 'slave', master: action.master, link: 'connected', offset: 0 }
     return { ...pod, process, masterSince: undefined }
   })

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { symlinkSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { SHELLS, SENTINELS, named, refused, createWorld, SCRIPTS } from './world.ts'
+import { SHELLS, SENTINELS, refused, createWorld, SCRIPTS } from './world.ts'
 
 const NOW = Math.floor(Date.now() / 1000)
 
@@ -34,8 +34,13 @@ async function fence (t: Test, answers: Readonly<Record<string, string>>, shell 
 }
 
 const hangs = (...hosts: string[]) => Object.fromEntries(hosts.map((host) => [`${host}.hangs`, '']))
-const down = (host: string) => ({ [`${host}.SENTINEL`]: '', [`${host}.SENTINEL.error`]: `Could not connect to Redis at ${host}:26379: Connection refused\n` })
-const first = (host: string, address: string) => ({ [`${host}.SENTINEL`]: `${address}\n6379\n` })
+const down = (host: string) => ({ [`${host}.26379`]: '', [`${host}.26379.error`]: `Could not connect to Redis at ${host}:26379: Connection refused\n` })
+/** What a sentinel answers that names the address, and last waited so long for an answer to its PING. */
+const says = (address: string, waits = 0, quiet = 100, flags = 'master') =>
+  `${address}\n6379\nname\nflags\nip\n${address}\nrunid\n\nflags\n${flags}\nlast-ping-sent\n${waits}\nlast-ok-ping-reply\n${quiet}\n`
+const first = (host: string, address: string) => ({ [`${host}.26379`]: says(address) })
+const named = (address: string) => all(says(address))
+const all = (answer: string) => Object.fromEntries(SENTINELS.map((host) => [`${host}.26379`, answer]))
 
 for (const [name, shell] of Object.entries(SHELLS)) {
   t.test(`a master closes when no majority of the sentinels answers, and those that refuse or are down count as answers (${name})`, async (t) => {
@@ -47,7 +52,12 @@ for (const [name, shell] of Object.entries(SHELLS)) {
       ['all are down', { ...down('fd00::20'), ...down('fd00::21'), ...down('fd00::22') }, false],
       ['one is down, one hangs', { ...down('fd00::20'), ...hangs('fd00::21'), ...first('fd00::22', 'fd00::10') }, false],
       ['one is down, two hang', { ...down('fd00::20'), ...hangs('fd00::21', 'fd00::22') }, true],
-      ['all want another password', refused(SENTINELS, 'SENTINEL'), false],
+      ['all want another password', refused(SENTINELS, '26379'), false],
+      ['all name it, and wait for it', all(says('fd00::10', 501)), true],
+      ['for a moment', all(says('fd00::10', 500)), false],
+      ['one waits', { ...named('fd00::10'), 'fd00::20.26379': says('fd00::10', 4000) }, false],
+      ['all have no connection to it', all(says('fd00::10', 0, 1500, 'master,disconnected')), true],
+      ['all have one, and have had their answer', all(says('fd00::10', 0, 1500)), false],
       ['all hang, and redis as well', hangs(...SENTINELS, '127.0.0.1'), false],
       ['it is a replica, and all hang', { ...hangs(...SENTINELS), '127.0.0.1.6379': alive('slave') }, false],
     ]

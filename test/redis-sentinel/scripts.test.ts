@@ -103,6 +103,15 @@ t.test('a named master with data resumes without a silent peer, not without one 
   t.match(await createAndResume(t), /starts as master/)
 })
 
+t.test('a named master that restarts leaves the office to a replica that was in its stream, and goes on when that one may not have it', async (t) => {
+  const withPriority = (priority: number) => replica('fd00::10', `slave_repl_offset:9\r\nslave_priority:${priority}\r\n`)
+  for (const [priority, said] of [[100, /the data is at fd00::11: another one is to be promoted/], [0, /starts as master/]] as const) {
+    const world = createWorld(t, { answers: { ...named('fd00::10'), 'fd00::11.INFO': withPriority(priority), 'fd00::12.INFO': withPriority(0) } })
+    withData(world)
+    t.match(await world.start('redis-start.sh'), said)
+  }
+})
+
 async function createAndResume (t: Test): Promise<string> {
   const world = createWorld(t, { answers: named('fd00::10') })
   withData(world)

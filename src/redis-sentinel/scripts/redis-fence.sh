@@ -12,6 +12,9 @@ CLOSED=2147483647
 STAMP_SECONDS=2
 # A cut that heals may show sentinels that still name this one while another one is being promoted: so long they must agree before it opens.
 OPEN_SECONDS=${OPEN_SECONDS:-3}
+# A sentinel that has waited for an answer to its PING for longer is about to find this redis down, though this redis hears it. Of the 5000 until
+# then, this, FENCE_MILLISECONDS and a round.
+DEAF_MILLISECONDS=500
 # Rounds until the scripts are read again: an upgrade of the operator changes them.
 ROUNDS=${ROUNDS:-600}
 
@@ -49,7 +52,8 @@ ask_all() {
     for sentinel in $SENTINEL_ADDRESSES; do
       # what a process that never came to run leaves is no answer
       : >"$ANSWERS/$sentinel"
-      ask "$sentinel" "$sentinel" "$SENTINEL_PORT" SENTINEL GET-MASTER-ADDR-BY-NAME "$MASTER_NAME"
+      commands=$ANSWERS/questions
+      ask "$sentinel" "$sentinel" "$SENTINEL_PORT"
     done
   fi
   # The last one, as a control: when not even this one answers, this machine is too busy to tell anything.
@@ -95,13 +99,31 @@ find_me() {
   [ $# -le "$ordinal" ] || { shift "$ordinal" && me="$me $1"; }
 }
 
-# named: how many name this one. others: how many name another pod.
+# read_voice KEY: whom it names, and for how long (ms) it has had no answer to a PING from the master that it monitors.
+read_voice() {
+  line='' flags='' unanswered=0 quiet=0
+  {
+    read -r line && read -r _
+    while read -r field && read -r value; do
+      case $field in
+        flags) flags=$value ;;
+        last-ping-sent) unanswered=$value ;;
+        last-ok-ping-reply) quiet=$value ;;
+      esac
+    done
+  } <"$ANSWERS/$1"
+  case $flags,$unanswered in *disconnected*,0) unanswered=$quiet ;; esac
+}
+
+# named: how many name this one, and hear it. others: how many name another pod.
 count_voices() {
   sentinels=0 heard=0 named=0 others=0
   for sentinel in $SENTINEL_ADDRESSES; do
     sentinels=$((sentinels + 1))
-    first_line "$sentinel"
+    read_voice "$sentinel"
     if listed "$line" "$me"; then
+      # a network policy may let through what this pod sends to it, and not what it sends here
+      [ "$unanswered" -le "$DEAF_MILLISECONDS" ] || continue
       named=$((named + 1))
     elif listed "$line" "$REDIS_ADDRESSES"; then
       others=$((others + 1))
@@ -211,9 +233,11 @@ judge_replica() {
   [ "$link" != connected ] || [ -e "$UNFINISHED" ] || stamp
 }
 
+load_cluster || exit 0
 open_answers
 trap 'end_round; close_answers' EXIT
 printf 'TIME\nCONFIG GET min-replicas-to-write\nROLE\n' >"$ANSWERS/commands"
+printf 'SENTINEL GET-MASTER-ADDR-BY-NAME %s\nSENTINEL MASTER %s\n' "$MASTER_NAME" "$MASTER_NAME" >"$ANSWERS/questions"
 now
 echo "$$ $server $clock" >"$FENCE"
 while is_mine; do

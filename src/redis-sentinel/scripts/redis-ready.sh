@@ -76,8 +76,8 @@ judge() {
   [ "$role" = slave ] || { refuse_fenced && exit 0; }
   # redis-start.sh has told the sentinels how old its data was; once it was in a stream its offset tells, also when the master is gone
   if [ "$link" = up ] || [ "$offset" -gt 1 ]; then
-    # a small one is the probe's, which prefers this replica for a moment
-    { [ "$priority" -gt 0 ] && [ "$priority" -le 100 ]; } || local_redis CONFIG SET replica-priority 100 >/dev/null
+    # 0 is the probe's: this replica is out of the stream of a master that goes on, and must not succeed it
+    { [ "$priority" = 0 ] && [ "$link" != up ]; } || [ "$priority" = 100 ] || local_redis CONFIG SET replica-priority 100 >/dev/null
   fi
   # nor before its first file is written: a rolling update that goes on would leave no complete copy on any disk
   [ ! -e "$DATA_DIR/.synced" ] || exit 0

@@ -46,7 +46,7 @@ read_votes() {
 }
 
 # live: replicas that were in the replication stream since their own start. A replica that has restarted as well, or
-# never synchronized, reports an offset of 0 or 1. locked: those that refuse the password or the certificate; they run, so what they hold may be
+# never synchronized, reports an offset of 0 or 1; one with the priority 0 has less than its master had, and nobody promotes it. locked: those that refuse the password or the certificate; they run, so what they hold may be
 # newer than anything here, and only a person can open them.
 read_peers() {
   silent='' masters='' followed='' live='' filled='' locked=''
@@ -61,7 +61,8 @@ read_peers() {
         [ "$replicas" -gt 0 ] && followed="$followed $peer"
         ;;
       slave)
-        [ "$offset" -gt 1 ] && live="$live $peer" replicas_seen="$replicas_seen $peer"
+        [ "$offset" -gt 1 ] && replicas_seen="$replicas_seen $peer"
+        [ "$offset" -gt 1 ] && [ "$priority" != 0 ] && live="$live $peer"
         ;;
       *) silent="$silent $peer" && continue ;;
     esac
