@@ -55,7 +55,7 @@ async function oneWay (context: Context): Promise<void> {
   const share = random() < 0.5 ? 1 : 0.5
   const some = addressesOf(others.filter(() => random() < share))
   const probe = random() < 0.5 ? [plane.probe.address] : []
-  const direction = random() < 0.5 ? 'in' : 'out'
+  const [direction = 'in'] = shuffled(['in', 'out', ...pod.kind === 'redis' ? ['to redis'] as const : []] as const, random)
   context.note(`${pod.kind} ${pod.ordinal} ${direction}, ${some.length / 2} others${probe.length > 0 ? ' and the probe' : ''}`)
   context.mayLose([pod], performance.now(), fenceBoundMs(lab))
   await pod.sandbox.cutFrom([...some, ...probe], direction)
