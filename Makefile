@@ -70,7 +70,7 @@ lab: dist/probe/main.js ## the pods' scripts against real redis-server and redis
 	@$(OWN_NETWORK) npx tap --disable-coverage --jobs=2 --timeout=300 $(LAB)
 
 .PHONY: faults
-faults: dist/probe/main.js ## 47 faults against real processes, with a table of what each one cost: ONLY= RUNS= SEED= JOBS= JSON=
+faults: dist/probe/main.js ## 48 faults against real processes, with a table of what each one cost: ONLY= RUNS= SEED= JOBS= JSON=
 	@$(OWN_NETWORK) npx tsx test/lab/faults/main.ts $(if $(LIST),--list) $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON))
 
