@@ -12,9 +12,9 @@ CLOSED=2147483647
 STAMP_SECONDS=2
 # A cut that heals may show sentinels that still name this one while another one is being promoted: so long they must agree before it opens.
 OPEN_SECONDS=${OPEN_SECONDS:-3}
-# A sentinel that has waited for an answer to its PING for longer is about to find this redis down, though this redis hears it. Of the 5000 until
-# then, this, FENCE_MILLISECONDS and a round.
-DEAF_MILLISECONDS=500
+# A sentinel that has waited for an answer to its PING for a round (ms, at the least) is about to find this redis down, though this redis hears
+# it. A new connection takes less.
+DEAF_LEAST=500
 # Rounds until the scripts are read again: an upgrade of the operator changes them.
 ROUNDS=${ROUNDS:-600}
 
@@ -43,6 +43,8 @@ set_period() {
   [ "$role" = master ] && [ "$period" -le 1000 ] || period=1000
   thousandths=$((1000 + period % 1000))
   seconds=$((period / 1000)).${thousandths#1}
+  deaf=$DEAF_LEAST
+  [ "$period" -le "$deaf" ] || deaf=$period
 }
 
 # All are asked at once, and all have as long as the round lasts.
@@ -115,15 +117,16 @@ read_voice() {
   case $flags,$unanswered in *disconnected*,0) unanswered=$quiet ;; esac
 }
 
-# named: how many name this one, and hear it. others: how many name another pod.
+# named: how many name this one, and hear it. others: how many name another pod. waited: how long (ms) the last of those that hear it has waited.
 count_voices() {
-  sentinels=0 heard=0 named=0 others=0
+  sentinels=0 heard=0 named=0 others=0 waited=0
   for sentinel in $SENTINEL_ADDRESSES; do
     sentinels=$((sentinels + 1))
     read_voice "$sentinel"
     if listed "$line" "$me"; then
       # a network policy may let through what this pod sends to it, and not what it sends here
-      [ "$unanswered" -le "$DEAF_MILLISECONDS" ] || continue
+      [ "$unanswered" -le "$deaf" ] || continue
+      [ "$unanswered" -le "$waited" ] || waited=$unanswered
       named=$((named + 1))
     elif listed "$line" "$REDIS_ADDRESSES"; then
       others=$((others + 1))
@@ -199,7 +202,7 @@ judge_master() {
   elif ! majority "$heard" && [ "$said" = master ] && [ $(((clock - began) * 10)) -lt $((period * 2)) ]; then
     silent=$((silent + 1))
   fi
-  if majority "$heard" && ! majority "$others"; then heard_at=$began silent=0; fi
+  if majority "$heard" && ! majority "$others"; then heard_at=$((began - waited / 10)) silent=0; fi
   if majority "$named" && [ "$others" = 0 ]; then agreed_at=${agreed_at:-$began}; else agreed_at=''; fi
   [ "$said" = master ] || return 0
   if majority "$named"; then
