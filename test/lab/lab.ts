@@ -142,8 +142,8 @@ export async function createLab (options: LabOptions = {}) {
   const infos = (): Promise<(Fields | undefined)[]> => Promise.all(member.redis().map((some) => info(some.address()).catch(() => undefined)))
 
   /** The ordinal of the one master once everything is right: all follow it, all sentinels agree and know everybody. */
-  async function healed (seconds = 40): Promise<number> {
-    const master = await until('one master, all others linked, all sentinels agree', async () => {
+  function healed (seconds = 40): Promise<number> {
+    return until('one master, all others linked, all sentinels agree', async () => {
       const all = await infos()
       const master = all.findIndex((fields) => fields?.['role'] === 'master')
       const address = redis[master]?.address()
@@ -152,10 +152,11 @@ export async function createLab (options: LabOptions = {}) {
       const views = await Promise.all(member.sentinel().map((sentinel) => sentinelMaster(sentinel.address())))
       const right = views.every((view) => view['ip'] === address && view['flags'] === 'master' &&
         view['num-slaves'] === String(members.redis.length - 1) && view['num-other-sentinels'] === String(members.sentinels.length - 1))
-      return right ? master : undefined
+      if (!right) return undefined
+      // one that restarts meanwhile is asked again
+      await endPatience()
+      return master
     }, seconds)
-    await endPatience()
-    return master
   }
 
   /**
