@@ -83,13 +83,13 @@ function linkBusybox (folder: string): void {
 }
 
 /** The sentinel of ordinal 0, whose master was at fd00::1a when it started and is at fd00::10 now. */
-function movedMaster (t: Test, shell: readonly string[], { flags = 'master', others = ['fd00::21', 'fd00::22'], agoSeconds = 1000, restarts = 0, reason = 'moved' } = {}): World {
+function movedMaster (t: Test, shell: readonly string[], { flags = 'master', others = ['fd00::21', 'fd00::22'], agoSeconds = 1000, restarts = 0, reason = 'moved', about = 'fd00::10' } = {}): World {
   const pings = Object.fromEntries(others.map((address) => [`${address}.PING`, 'PONG\n']))
   const world = createWorld(t, shell, { '127.0.0.1.SENTINEL': `ip\nfd00::1a\nflags\n${flags}\n`, ...pings })
   const [uptime = ''] = readFileSync('/proc/uptime', 'utf8').split(' ')
   writeFileSync(world.file('data', '.redis-addresses'), 'fd00::1a fd00::11 fd00::12\n')
   writeFileSync(world.file('data', '.since-moved'), `${Math.floor((Number(uptime) - agoSeconds) * 100)}\n`)
-  if (restarts > 0) writeFileSync(world.file('data', `.restarts-${reason}`), `${restarts}\n`)
+  if (restarts > 0) writeFileSync(world.file('data', `.restarts-${reason}`), `${restarts} ${about}\n`)
   return world
 }
 
@@ -103,10 +103,11 @@ for (const [name, shell] of Object.entries(SHELLS)) {
     t.match(await world.play('sentinel-ready.sh'), { code: 1, output: 'restarts, for the master is at fd00::10 now, no longer at fd00::1a' })
     t.match(await world.read('asked'), ' SHUTDOWN\n')
     t.match(await world.read('hook-log'), /no longer at fd00::1a; were this to go on, the next restart would be 4 s later/)
-    t.equal(await world.read('data/.restarts-moved'), '1\n')
+    t.equal(await world.read('data/.restarts-moved'), '1 fd00::10\n')
     t.notOk(await restarts(movedMaster(t, shell, { agoSeconds: 60, restarts: 5 })), 'after five restarts a minute is too soon')
     t.ok(await restarts(movedMaster(t, shell, { agoSeconds: 70, restarts: 5 })))
     t.ok(await restarts(movedMaster(t, shell, { agoSeconds: 60, restarts: 5, reason: 'stale' })), 'those for another reason do not count')
+    t.ok(await restarts(movedMaster(t, shell, { agoSeconds: 60, restarts: 5, about: 'fd00::1c' })), 'nor do those for another address')
     t.notOk(await restarts(movedMaster(t, shell, { flags: 'master,failover_in_progress' })), 'it is failing over')
     t.notOk(await restarts(movedMaster(t, shell, { others: [] })), 'the others are away')
     t.notOk(await restarts(movedMaster(t, shell, { others: ['fd00::21'], agoSeconds: 30 })), 'one is away, and may be back soon')

@@ -8,7 +8,7 @@ KNOWN=$DATA_DIR/.redis-addresses
 SINCE=$DATA_DIR/.since
 # there while the sentinel is as patient as it was at its start
 PATIENT=$SINCE-start
-# with the name of a reason behind it: how often this sentinel has restarted for that lately, without an end to it
+# with the name of a reason behind it: how often this sentinel has restarted for that lately, and for whom
 RESTARTS=$DATA_DIR/.restarts
 # what stands in the log already
 STRANGERS=$DATA_DIR/.strangers
@@ -34,7 +34,7 @@ now_at() {
 }
 
 # read_known KIND ADDRESSES: reads the answer to SENTINEL REPLICAS or SENTINEL SENTINELS from standard input. Of those that cluster.env does
-# not have, `stale` are silent, and `strangers` are not: they would be known again a moment after a restart.
+# not have, `stale` (`gone`: their addresses) are silent, and `strangers` are not: they would be known again a moment after a restart.
 read_known() {
   while read -r field && read -r value; do
     case $field in
@@ -42,7 +42,7 @@ read_known() {
       flags)
         if listed "$other" "$2"; then continue; fi
         case $value in
-          *s_down* | *disconnected*) stale="$stale $1 $other" ;;
+          *s_down* | *disconnected*) stale="$stale $1 $other" gone="$gone $other" ;;
           *) strangers="${strangers:+$strangers, }$1 $other" ;;
         esac
         ;;

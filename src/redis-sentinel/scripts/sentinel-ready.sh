@@ -22,17 +22,24 @@ PATIENCE_LIMIT=${PATIENCE_LIMIT:-30}
 # A running sentinel forgets nobody by itself (sentinel.md 7), and who was removed counts for the majority for ever; nor does it take another
 # address for its master. Its start knows only the members in cluster.env, and keeps the state: so it ends itself, one ordinal after the
 # other, and the kubelet starts it again.
-# restart_in_turn NAME SECONDS TURN REASON: that long after the first call, and TURN seconds after the ordinal before it. Each restart that
-# has the same name as one a short while ago doubles the time, up to 128 times.
+# restart_in_turn NAME SECONDS TURN REASON ADDRESSES: that long after the first call, and TURN seconds after the ordinal before it. A restart
+# that changed nothing, for it was for the same addresses a short while ago, doubles the time, up to 128 times.
 restart_in_turn() {
-  count=0
-  [ ! -s "$RESTARTS-$1" ] || read -r count <"$RESTARTS-$1"
+  count=0 before=''
+  [ ! -s "$RESTARTS-$1" ] || read -r count before <"$RESTARTS-$1"
+  common "$5" "$before" || count=0
   lasted "$SINCE-$1" $((($2 << count) + ordinal * $3)) || return 0
   may_leave $((($2 << count) + ordinal * $3)) || return 0
-  if [ "$2" -gt 0 ] && [ "$count" -lt 7 ]; then echo $((count + 1)) >"$RESTARTS-$1"; fi
+  if [ "$2" -gt 0 ] && [ "$count" -lt 7 ]; then echo "$((count + 1)) $5" >"$RESTARTS-$1"; fi
   say "$4; were this to go on, the next restart would be $(($2 << (count + 1))) s later"
   local_cli "$SENTINEL_PORT" SHUTDOWN >/dev/null
   refuse "$4"
+}
+
+# common LIST LIST: have they a word in common?
+common() {
+  for word in $1; do if listed "$word" "$2"; then return 0; fi; done
+  return 1
 }
 
 # may_leave SECONDS: all the others answer, whatever they answer, or half of them do and the turn was long ago.
@@ -52,7 +59,7 @@ may_leave() {
 # A running sentinel reads no certificate anew.
 renew_certificate() {
   certificate_is_new || return 0
-  blindly restart_in_turn certificate 0 "$TURN_SECONDS" 'restarts with the new certificate'
+  blindly restart_in_turn certificate 0 "$TURN_SECONDS" 'restarts with the new certificate' ''
 }
 
 # A Service that was deleted comes back with another address: the sentinel goes on under that one, and the next hello, within two seconds,
@@ -92,11 +99,11 @@ end_patience() {
 # The master's Service was made anew.
 follow_moved() {
   case $flags in *failover_in_progress*) return ;; esac
-  restart_in_turn moved "$MOVED_LIMIT" "$MOVED_LIMIT" "restarts, for the master is at $moved now, no longer at $address"
+  restart_in_turn moved "$MOVED_LIMIT" "$MOVED_LIMIT" "restarts, for the master is at $moved now, no longer at $address" "$moved"
 }
 
 look_at_members() {
-  stale='' strangers=''
+  stale='' gone='' strangers=''
   listed "$address" "$REDIS_ADDRESSES" || strangers="master $address"
   read_known replica "$REDIS_ADDRESSES" <<EOT
 $(local_sentinel REPLICAS "$MASTER_NAME")
@@ -108,7 +115,7 @@ EOT
   # only a master that is up is known again at once
   if [ "$flags" = master ] && [ -n "$stale" ]; then
     rm -f "$SINCE-calm"
-    restart_in_turn stale "$STALE_LIMIT" "$TURN_SECONDS" "restarts without members that are none any more:$stale"
+    restart_in_turn stale "$STALE_LIMIT" "$TURN_SECONDS" "restarts without members that are none any more:$stale" "${gone# }"
   else
     rm -f "$SINCE-stale"
     for file in "$RESTARTS"-*; do
