@@ -3,7 +3,7 @@ import { MASTER_ROLE } from '../metadata/labels.ts'
 import type { Verdict } from './decide.ts'
 import { retryAt } from './decide-handover.ts'
 import { deadMaster, rivalOf } from './decide-succession.ts'
-import type { HeldElection, LastMaster, Memory, Observation, PausedMaster } from './observation.ts'
+import { answersOf, type HeldElection, type LastMaster, type Memory, type Observation, type PausedMaster } from './observation.ts'
 
 export const NOTHING: Memory = {
   lastMaster: undefined,
@@ -19,13 +19,27 @@ export function whatToRemember (seen: Observation, verdict: Verdict): Memory {
   const lastMaster = masterToRemember(seen, verdict) ?? seen.lastMaster
   return {
     lastMaster,
-    masterAt: verdict.kind === 'confirmed' ? seen.startedAt : seen.masterAt,
+    masterAt: verdict.kind === 'confirmed' ? seen.startedAt : latest(seen.masterAt, heardBySentinels(seen, lastMaster)),
     vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
     election: electionToRemember(seen, verdict),
     rival: rivalOf(seen),
     leavingSince: isLeaving(seen, lastMaster) ? seen.leavingSince ?? seen.startedAt : undefined,
     paused: stillPaused(seen),
   }
+}
+
+/**
+ * When a majority of the sentinels had last heard that master. This probe alone may not reach it while it goes on: a replica without a link
+ * lacks what is written meanwhile.
+ */
+function heardBySentinels (seen: Observation, master: LastMaster | undefined): number | undefined {
+  const quiet = answersOf(seen).map(({ monitored, quietMs }) => monitored === master?.address ? quietMs : Infinity)
+  const ms = quiet.toSorted((a, b) => a - b)[Math.floor(seen.sentinelReplicas / 2)] ?? Infinity
+  return Number.isFinite(ms) ? seen.startedAt - ms : undefined
+}
+
+function latest (a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? a ?? b : Math.max(a, b)
 }
 
 /** What failed counts until a majority names another master. The epoch is not forgotten: it was used. */

@@ -62,6 +62,8 @@ export interface SentinelAnswer {
   readonly failingOver: boolean
   /** This sentinel finds the master down. */
   readonly subjectivelyDown: boolean
+  /** For how many ms the master that it monitors has answered no PING of it; Infinity when it has never reached that one. */
+  readonly quietMs: number
   readonly configEpoch: number
   /** Whom it voted for last, since its last switch of the master: the leader of an election that nobody has published. */
   readonly vote: Vote | undefined
@@ -109,7 +111,7 @@ export interface Observation extends Memory {
 export interface Memory {
   /** The last master that this probe confirmed or found labelled; its pod may be gone. */
   readonly lastMaster: LastMaster | undefined
-  /** When a look last found a master. */
+  /** When a look last found a master, or a majority of the sentinels heard it. */
   readonly masterAt: number | undefined
   /** Since when every look found the last master proven dead, and nobody in its place. */
   readonly vacantSince: number | undefined

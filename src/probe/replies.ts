@@ -68,6 +68,8 @@ export function parseSentinelAnswer (address: unknown, master: unknown, vote: un
     monitored,
     failingOver: flags.includes('failover_in_progress'),
     subjectivelyDown: flags.includes('s_down'),
+    // its run id is known from the first answer on
+    quietMs: field('runid') ? Number(field('last-ok-ping-reply') ?? Infinity) : Infinity,
     configEpoch: Number(field('config-epoch') ?? 0),
     vote: parseVote(vote),
   }

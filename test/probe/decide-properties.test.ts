@@ -18,7 +18,7 @@ const anyPod = (n: number): fc.Arbitrary<RedisView> => fc.record({
   ...rest, masterSince: process.kind === 'master' ? masterSince : undefined,
 }))
 const anyAnswer: fc.Arbitrary<SentinelAnswer | undefined> = fc.option(
-  fc.record({ named: anyAddress, monitored: anyAddress, failingOver: fc.boolean(), subjectivelyDown: fc.boolean(), configEpoch: fc.nat(3), vote: fc.option(fc.record({ leader: fc.constantFrom(id(0), id(2), OWN_ID), epoch: fc.nat(5) }), { nil: undefined }) }), { nil: undefined })
+  fc.record({ named: anyAddress, monitored: anyAddress, failingOver: fc.boolean(), subjectivelyDown: fc.boolean(), quietMs: fc.constantFrom(0, 5000, Infinity), configEpoch: fc.nat(3), vote: fc.option(fc.record({ leader: fc.constantFrom(id(0), id(2), OWN_ID), epoch: fc.nat(5) }), { nil: undefined }) }), { nil: undefined })
 const agreed = (n: number) => names(n)
 const down = names(0, { subjectivelyDown: true })
 const anyScene: fc.Arbitrary<Observation> = fc.record({

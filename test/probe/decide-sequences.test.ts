@@ -125,7 +125,7 @@ function look (world: World, hidden: number): Observation {
   }))
   const sentinels = world.named.map((named, n) => {
     const failingOver = world.failover?.by === n
-    return sentinel(n, hidden === SIZE + n ? undefined : { named, monitored: named, failingOver, subjectivelyDown: isDown(world, named), configEpoch: world.epochs[n]!, vote: undefined })
+    return sentinel(n, hidden === SIZE + n ? undefined : { named, monitored: named, failingOver, subjectivelyDown: isDown(world, named), quietMs: Infinity, configEpoch: world.epochs[n]!, vote: undefined })
   })
   return observation(pods, [], { ...world.memory, startedAt: world.now, sentinels })
 }

@@ -55,6 +55,12 @@ const cases: Record<string, [Observation, Partial<Memory>]> = {
     [observation([redis(0, unknown, 'master'), replica], agreed, { ...lastMaster(0), paused }), { ...lastMaster(0), paused }],
   'when there last was a master':
     [observation([redis(0, unknown, 'master'), replica], agreed, { ...lastMaster(0), masterAt: NOW - 900 }), { ...lastMaster(0), masterAt: NOW - 900 }],
+  'or when a majority of the sentinels had last heard it, for this probe may be the only one that does not':
+    [observation([redis(0, unknown, 'master'), replica], [names(0, { quietMs: 100 }), names(0, { quietMs: 300 }), names(0, { quietMs: 9000 })], { ...lastMaster(0), masterAt: NOW - 900 }), { ...lastMaster(0), masterAt: NOW - 300 }],
+  'one is no majority':
+    [observation([redis(0, unknown, 'master'), replica], [names(0, { quietMs: 100 }), names(0), undefined], { ...lastMaster(0), masterAt: NOW - 900 }), { ...lastMaster(0), masterAt: NOW - 900 }],
+  'nor do those count that monitor another one':
+    [observation([redis(0, unknown, 'master'), replica], [1, 1, 1].map((n) => names(n, { quietMs: 100 })), { ...lastMaster(0), masterAt: NOW - 900 }), { ...lastMaster(0), masterAt: NOW - 900 }],
   'and no pause of one that yielded':
     [observation([{ ...leaving, process: slaveOf(1) }, redis(1, master, 'master')], [names(1), names(1), names(1)], { paused }), lastMaster(1)],
 }

@@ -22,7 +22,7 @@ export function redis (n: number, process: Process, label?: string, more: Partia
 }
 
 export const names = (n: number, more: Partial<SentinelAnswer> = {}): SentinelAnswer =>
-  ({ named: address(n), monitored: address(n), failingOver: false, subjectivelyDown: false, configEpoch: 1, vote: undefined, ...more })
+  ({ named: address(n), monitored: address(n), failingOver: false, subjectivelyDown: false, quietMs: Infinity, configEpoch: 1, vote: undefined, ...more })
 
 export const id = (ordinal: number) => String(ordinal).repeat(40)
 export const OWN_ID = 'f'.repeat(40)

@@ -21,10 +21,11 @@ for (const reply of [undefined, 'OK', [], ['sentinel', ['mymaster']], ['master',
 }
 
 await t.test('a sentinel in a failover names the promoted one while it still monitors the old one', async (t) => {
-  const reply = ['name', 'mymaster', 'ip', '10.0.0.0', 'port', '6379', 'flags', 's_down,o_down,master,failover_in_progress', 'config-epoch', '3']
+  const reply = ['name', 'mymaster', 'ip', '10.0.0.0', 'port', '6379', 'runid', 'ab', 'flags', 's_down,o_down,master,failover_in_progress', 'last-ok-ping-reply', '900', 'config-epoch', '3']
   t.strictSame(parseSentinelAnswer(['10.0.0.1', '6379'], reply, [1, 'ab', 4]), {
-    named: '10.0.0.1', monitored: '10.0.0.0', failingOver: true, subjectivelyDown: true, configEpoch: 3, vote: { leader: 'ab', epoch: 4 },
+    named: '10.0.0.1', monitored: '10.0.0.0', failingOver: true, subjectivelyDown: true, quietMs: 900, configEpoch: 3, vote: { leader: 'ab', epoch: 4 },
   })
+  t.match(parseSentinelAnswer(['10.0.0.1', '6379'], reply.with(7, ''), undefined), { quietMs: Infinity }, 'one that it has never reached')
 })
 
 await t.test('a vote is one when a leader is named', async (t) => {
