@@ -93,8 +93,9 @@ export function openRedisLink ({ now, onChange, expected, ...endpoint }: RedisLi
     // Before the change: the look that it wakes asks anew.
     pending = undefined
     if (role) connection.answered()
-    if (role && proof.holds()) answeredFrom = at
-    change(next(state, proof.holds() ? role : undefined, now()))
+    const isBelieved = proof.holds() || (role === 'busy' && connection.isProven())
+    if (role && isBelieved) answeredFrom = at
+    change(next(state, isBelieved ? role : undefined, now()))
   }
 
   function change (after: ProcessState): void {
@@ -112,6 +113,8 @@ export function openRedisLink ({ now, onChange, expected, ...endpoint }: RedisLi
     askedAt: () => pending?.at,
     ask,
     ...commandsOf((command) => proof.holds() ? connection.call(command) : Promise.reject(new Error(UNPROVEN))),
+    // One that a script blocks says no more than that: its login must do, which only redis of this cluster take.
+    unblock: () => proof.holds() || connection.isProven() ? connection.call(endScript) : Promise.reject(new Error(UNPROVEN)),
     retire: () => { retired = true },
     close: connection.close,
   }
@@ -144,7 +147,7 @@ async function readAnnounced ({ call }: Connection): Promise<string | undefined>
   return parseSetting(await call((client) => client.config('GET', 'replica-announce-ip')))
 }
 
-type Commands = Pick<RedisLink, 'follow' | 'promote' | 'demote' | 'abdicate' | 'reinstate' | 'exclude' | 'unblock' | 'pause' | 'resume'>
+type Commands = Pick<RedisLink, 'follow' | 'promote' | 'demote' | 'abdicate' | 'reinstate' | 'exclude' | 'pause' | 'resume'>
 
 function commandsOf (call: Connection['call']): Commands {
   return {
@@ -154,7 +157,6 @@ function commandsOf (call: Connection['call']): Commands {
     abdicate: () => call((client) => demote(client, NOWHERE, 1)),
     reinstate: async () => { await call((client) => client.call('REPLICAOF', 'NO', 'ONE')) },
     exclude: async () => { await call((client) => client.config('SET', 'replica-priority', 0)) },
-    unblock: async () => { await call(endScript) },
     pause: async (ms) => { await call((client) => client.call('CLIENT', 'PAUSE', ms, 'WRITE')) },
     resume: async () => { await call((client) => client.call('CLIENT', 'UNPAUSE')) },
   }
