@@ -117,8 +117,8 @@ async function fullDisk (run: Run): Promise<void> {
   const pod = lab.pod('redis', ordinal)
   const filler = join(pod.data, 'filler')
   await writeFile(filler, Buffer.alloc(64 * 1024 * 1024)).catch(() => {})
-  figure('shown as not ready', await time('the pod says so', async () => (await pod.script('redis-ready.sh')).code !== 0, 90))
-  check(`readiness says ${(await pod.script('redis-ready.sh')).output}`, /disk/.test((await pod.script('redis-ready.sh')).output))
+  // redis tries again each second, and a small write may find room
+  figure('shown as not ready', await time('the pod says so', async () => /disk/.test((await pod.script('redis-ready.sh')).output), 90))
   await time('the status says so', () => JSON.stringify(plane.status()).includes('2/3'), 30)
   await sleep(5000)
   // redis answers MISCONF to a PING as well, so the sentinels choose a master that can write
