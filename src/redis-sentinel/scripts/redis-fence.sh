@@ -12,9 +12,9 @@ CLOSED=2147483647
 STAMP_SECONDS=2
 # A cut that heals may show sentinels that still name this one while another one is being promoted: so long they must agree before it opens.
 OPEN_SECONDS=${OPEN_SECONDS:-3}
-# A sentinel that has waited for an answer to its PING for a round (ms, at the least) is about to find this redis down, though this redis hears
-# it. A new connection takes less.
-DEAF_LEAST=500
+# A sentinel that has waited for an answer to its PING for longer (ms) is about to find this redis down, though this redis hears it. One whose
+# connection was closed may wait for a second until it connects again.
+DEAF_MILLISECONDS=1500
 # Rounds until the scripts are read again: an upgrade of the operator changes them.
 ROUNDS=${ROUNDS:-600}
 
@@ -43,8 +43,6 @@ set_period() {
   [ "$role" = master ] && [ "$period" -le 1000 ] || period=1000
   thousandths=$((1000 + period % 1000))
   seconds=$((period / 1000)).${thousandths#1}
-  deaf=$DEAF_LEAST
-  [ "$period" -le "$deaf" ] || deaf=$period
 }
 
 # All are asked at once, and all have as long as the round lasts.
@@ -125,7 +123,7 @@ count_voices() {
     read_voice "$sentinel"
     if listed "$line" "$me"; then
       # a network policy may let through what this pod sends to it, and not what it sends here
-      [ "$unanswered" -le "$deaf" ] || continue
+      [ "$unanswered" -le "$DEAF_MILLISECONDS" ] || continue
       [ "$unanswered" -le "$waited" ] || waited=$unanswered
       named=$((named + 1))
     elif listed "$line" "$REDIS_ADDRESSES"; then
