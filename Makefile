@@ -67,7 +67,7 @@ unit: node_modules/.ready ## unit and contract tests, with coverage
 
 .PHONY: lab
 lab: dist/probe/main.js ## the pods' scripts against real redis-server and redis-sentinel processes
-	@$(OWN_NETWORK) npx tap --disable-coverage --jobs=2 --timeout=300 $(LAB)
+	@$(OWN_NETWORK) npx tap --disable-coverage --jobs=2 --timeout=600 $(LAB)
 
 .PHONY: faults
 faults: dist/probe/main.js ## 48 faults against real processes, with a table of what each one cost: ONLY= RUNS= SEED= JOBS= JSON=
@@ -83,14 +83,14 @@ versions: dist/probe/main.js ## the lab and ten faults with every redis and Valk
 	@local/redis-versions
 	@mkdir -p faults-logs; failed=; for dir in $$(local/redis-versions --dirs); do \
 	  name=$$(basename $$(dirname $$dir)); \
-	  if REDIS_BIN_DIR=$$dir $(OWN_NETWORK) npx tap --disable-coverage --jobs=2 --timeout=300 --reporter=terse $(VERSIONED) >faults-logs/lab-$$name.log 2>&1 && \
+	  if REDIS_BIN_DIR=$$dir $(OWN_NETWORK) npx tap --disable-coverage --jobs=2 --timeout=600 --reporter=terse $(VERSIONED) >faults-logs/lab-$$name.log 2>&1 && \
 	    REDIS_BIN_DIR=$$dir $(OWN_NETWORK) npx tsx test/lab/faults/main.ts --only $(VERSIONED_FAULTS) --jobs 2 >faults-logs/faults-$$name.log 2>&1; \
 	  then echo "$$name: ok, $$(grep -o 'pass: [0-9]*' faults-logs/lab-$$name.log | tail -n 1), faults $(VERSIONED_FAULTS)"; \
 	  else echo "$$name: FAILED, see faults-logs/*-$$name.log"; failed=1; fi; done; [ -z "$$failed" ]
 
 .PHONY: chaos
-chaos: dist/probe/main.js ## random faults under load: SEED= MINUTES= SIZE= SENTINELS=
-	@$(OWN_NETWORK) npx tsx test/lab/chaos.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SIZE),--size $(SIZE)) $(if $(SENTINELS),--sentinels $(SENTINELS))
+chaos: dist/probe/main.js ## random faults under load: SEED= MINUTES= SIZE= SENTINELS= ONLY=
+	@$(OWN_NETWORK) npx tsx test/lab/chaos.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SIZE),--size $(SIZE)) $(if $(SENTINELS),--sentinels $(SENTINELS)) $(if $(ONLY),--only '$(ONLY)')
 
 .PHONY: model
 model: ## the failover by votes through a model checker (spin): states, time, memory, verdicts; ONLY= names of runs, with their story

@@ -11,8 +11,8 @@
  * What is less clear is left to the sentinels, or to a person.
  */
 import {
-  answersOf, isFoundDown, isMajority, namedByMajority, type HandoverReason, NOWHERE, type Observation, type RedisView, type SentinelView,
-  voters,
+  answersOf, isFoundDown, isMajority, namedByMajority, type HandoverReason, type Mark, type Memory, NOWHERE, type Observation,
+  type RedisView, type SentinelView, voters,
 } from './observation.ts'
 
 export interface Election {
@@ -50,8 +50,8 @@ export type Succession = Election | { readonly kind: 'waiting', readonly obstacl
 
 /** A replica that never synchronised, or restarted since, has the offset 0 or 1. */
 const EMPTY_OFFSET = 1
-/** A replica that has been out of the stream for longer, while the master went on, may lack anything: the probe does not promote it. */
-const STALE_MS = 3000
+/** A replica that has been out of the stream for longer, while the master went on, may lack anything: nobody is to promote it. */
+export const STALE_MS = 3000
 /** Between elections that failed. A vote for the probe keeps a sentinel from acting by itself, so they are few: see `isTooSoon`. */
 const RETRY_MS = [0, 50, 200]
 /** A sentinel may be ahead of every epoch that was seen of it: each election that failed goes further beyond. */
@@ -127,7 +127,7 @@ export function successor (seen: Observation, predecessor: string, wanted: Wante
   const { least, isCandidate = () => true } = wanted
   const streamed = seen.redis.filter((pod) => wasInStream(pod, predecessor))
   const floor = least ?? Math.max(...streamed.map(offsetOf))
-  const candidates = streamed.filter((pod) => offsetOf(pod) >= floor && !isStale(seen, pod) && isCandidate(pod))
+  const candidates = streamed.filter((pod) => offsetOf(pod) >= floor && !isStale(pod, seen) && isCandidate(pod))
   return candidates.toSorted((a, b) => rank(seen, a) - rank(seen, b))[0]
 }
 
@@ -144,8 +144,21 @@ function wasInStream ({ process, followed, address }: RedisView, master: string)
     process.offset > EMPTY_OFFSET
 }
 
-export function isStale ({ masterAt }: Observation, { unlinkedSince }: RedisView): boolean {
-  return masterAt !== undefined && unlinkedSince !== undefined && masterAt - unlinkedSince > STALE_MS
+/**
+ * Had it been out of the stream for long when the master was last there? Its link does not tell: while packets are dropped it is up until
+ * repl-timeout. So it must have what the master had written by then, too.
+ */
+export function isStale (pod: RedisView, { masterAt, lastMaster, marks }: Pick<Memory, 'masterAt' | 'lastMaster' | 'marks'>): boolean {
+  if (masterAt === undefined) return false
+  const isLong = (since = Infinity) => masterAt - since > STALE_MS
+  const due = marks.findLast(({ at, of }) => of === lastMaster?.uid && isLong(at))
+  return isLong(pod.unlinkedSince) || (due !== undefined && offsetOf(pod) < due.offset)
+}
+
+/** It is in that master's stream, and has what that one had written at the look before. */
+export function isLevel (pod: RedisView, { uid, address }: RedisView, marks: readonly Mark[]): boolean {
+  const due = marks.findLast(({ of }) => of === uid)
+  return isLinked(pod) && pod.process.kind === 'slave' && pod.process.master === address && due !== undefined && offsetOf(pod) >= due.offset
 }
 
 function offsetOf ({ process }: RedisView): number {

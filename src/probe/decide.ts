@@ -12,7 +12,7 @@
  *     reinstating the named master has abdicated for one that has less     REPLICAOF NO ONE
  *     demotions   a second master while the majority's one is alive        REPLICAOF + CLIENT KILL
  *     telling     sentinels that are behind                                 the majority's hello
- *     excluding   a replica that is out of the stream of a master that goes on     replica-priority 0
+ *     excluding   a replica that is out of the stream of a master that goes on     replica-priority 0, until it is in it again
  *     fulfilling  the master that a person wanted is there                  its annotation is removed
  *     repointing  replicas that follow somebody else                       REPLICAOF
  *     labelling   new label first when the old master cannot write, else old label first
@@ -20,7 +20,7 @@
  */
 import { MASTER_ROLE, REPLICA_ROLE, type Role } from '../metadata/labels.ts'
 import { type Confirmation, handover, type HandoverStep } from './decide-handover.ts'
-import { abdicated, type Election, hasLess, isPerhapsDead, isStale, publication, succession, successor } from './decide-succession.ts'
+import { abdicated, type Election, hasLess, isLevel, isPerhapsDead, isStale, publication, succession, successor } from './decide-succession.ts'
 import { answersOf, namedByMajority, type Observation, type RedisView, type SentinelView, voters } from './observation.ts'
 
 export type Verdict =
@@ -38,8 +38,10 @@ export type Action =
   | { readonly kind: 'follow', readonly pod: RedisView, readonly master: string, readonly reason: 'FollowsAnotherMaster' }
   /** It abdicated for a successor that has less, or is none any more: it is the master again. */
   | { readonly kind: 'reinstate', readonly pod: RedisView, readonly reason: 'SuccessorHasLess' }
-  /** The sentinels must not promote it. redis-ready.sh sets the usual priority when it is in the stream again. */
+  /** The sentinels must not promote it. */
   | { readonly kind: 'exclude', readonly pod: RedisView, readonly reason: 'OutOfStream' }
+  /** They may again; without a probe redis-ready.sh does it. */
+  | { readonly kind: 'admit', readonly pod: RedisView, readonly reason: 'InStream' }
   | { readonly kind: 'fulfil', readonly pod: RedisView, readonly reason: 'SwitchedOver' }
   | { readonly kind: 'unblock', readonly pod: RedisView, readonly master: string, readonly reason: 'BlockedByScript' }
   /** The master Service leads to the replica that is about to succeed; the label follows. */
@@ -164,12 +166,14 @@ function telling (seen: Observation, { by, address }: Confirmed): Action[] {
 }
 
 /** For as long as a replica has a link or had one a moment ago, they promote it when they find the master down: it may lack anything. */
-function excluding (seen: Observation, { by, address }: Confirmed): Action[] {
+function excluding (seen: Observation, { by, address, master }: Confirmed): Action[] {
   if (by !== 'Majority' || isFailingOver(seen, address)) return []
-  const mayBePromoted = ({ process }: RedisView) => process.kind === 'slave' && (process.priority ?? 0) > 0
-  return seen.redis
-    .filter((pod) => mayBePromoted(pod) && isStale({ ...seen, masterAt: seen.startedAt }, pod))
-    .map((pod) => ({ kind: 'exclude', pod, reason: 'OutOfStream' }))
+  const present = { masterAt: seen.startedAt, lastMaster: { uid: master.uid, address }, marks: seen.marks }
+  return seen.redis.flatMap((pod): Action[] => {
+    const { priority = -1 } = pod.process.kind === 'slave' ? pod.process : {}
+    if (priority > 0 && isStale(pod, present)) return [{ kind: 'exclude', pod, reason: 'OutOfStream' }]
+    return priority === 0 && isLevel(pod, master, seen.marks) ? [{ kind: 'admit', pod, reason: 'InStream' }] : []
+  })
 }
 
 /** When the sentinels know it too, so that they do not change it again. */

@@ -2,12 +2,16 @@
 import { MASTER_ROLE } from '../metadata/labels.ts'
 import type { Verdict } from './decide.ts'
 import { retryAt } from './decide-handover.ts'
-import { deadMaster, rivalOf } from './decide-succession.ts'
-import { answersOf, type HeldElection, type LastMaster, type Memory, type Observation, type PausedMaster } from './observation.ts'
+import { deadMaster, rivalOf, STALE_MS } from './decide-succession.ts'
+import { answersOf, type HeldElection, type LastMaster, type Mark, type Memory, type Observation, type PausedMaster, type RedisView } from './observation.ts'
+
+/** Between two marks. */
+const MARK_MS = 500
 
 export const NOTHING: Memory = {
   lastMaster: undefined,
   masterAt: undefined,
+  marks: [],
   vacantSince: undefined,
   election: undefined,
   rival: undefined,
@@ -20,6 +24,7 @@ export function whatToRemember (seen: Observation, verdict: Verdict): Memory {
   return {
     lastMaster,
     masterAt: verdict.kind === 'confirmed' ? seen.startedAt : latest(seen.masterAt, heardBySentinels(seen, lastMaster)),
+    marks: verdict.kind === 'confirmed' ? withMark(seen, verdict.master) : seen.marks,
     vacantSince: deadMaster(seen) && (seen.vacantSince ?? seen.startedAt),
     election: electionToRemember(seen, verdict),
     rival: rivalOf(seen),
@@ -36,6 +41,16 @@ function heardBySentinels (seen: Observation, master: LastMaster | undefined): n
   const quiet = answersOf(seen).map(({ monitored, quietMs }) => monitored === master?.address ? quietMs : Infinity)
   const ms = quiet.toSorted((a, b) => a - b)[Math.floor(seen.sentinelReplicas / 2)] ?? Infinity
   return Number.isFinite(ms) ? seen.startedAt - ms : undefined
+}
+
+/** One that has less than before has lost its data, or restarted: what it had then says nothing about its replicas. */
+function withMark ({ marks, startedAt }: Observation, { uid, process }: RedisView): readonly Mark[] {
+  if (process.kind !== 'master') return marks
+  const { offset } = process
+  const own = marks.filter((mark) => mark.of === uid && mark.offset <= offset)
+  if (startedAt - (own.at(-1)?.at ?? -Infinity) < MARK_MS) return own
+  const isNeeded = (_: Mark, i: number) => startedAt - (own[i + 1]?.at ?? Infinity) <= STALE_MS
+  return [...own.filter(isNeeded), { at: startedAt, offset, of: uid }]
 }
 
 function latest (a: number | undefined, b: number | undefined): number | undefined {

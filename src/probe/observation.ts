@@ -6,7 +6,7 @@
 /** What a redis process answered to ROLE, or what is known of one that did not answer. */
 export type Process =
   | { readonly kind: 'master', readonly offset: number, readonly replicas: readonly ReplicaLink[] }
-  /** The offset is what it has of the stream. It is final while the link is down, and only then are the last two known. */
+  /** The offset is what it has of the stream, final while the link is down; unlinkedSeconds is -1 while it is up. */
   | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number, readonly unlinkedSeconds?: number, readonly priority?: number }
   /** Proven: nothing listens on the pod's own IP, the kubelet reports the container ended, or the pod has no IP yet. */
   | { readonly kind: 'dead', readonly cause: 'ConnectionRefused' | 'ContainerTerminated' | 'NotStarted' }
@@ -113,6 +113,8 @@ export interface Memory {
   readonly lastMaster: LastMaster | undefined
   /** When a look last found a master, or a majority of the sentinels heard it. */
   readonly masterAt: number | undefined
+  /** How much the last master had written by then, oldest first: one mark that is older than STALE_MS, and the newer ones. */
+  readonly marks: readonly Mark[]
   /** Since when every look found the last master proven dead, and nobody in its place. */
   readonly vacantSince: number | undefined
   /** The last election that this probe held. */
@@ -135,6 +137,13 @@ export interface PausedMaster {
   readonly from: number
   /** It takes writes again at this time at the earliest. */
   readonly until: number
+}
+
+export interface Mark {
+  readonly at: number
+  readonly offset: number
+  /** The uid of the master's pod. */
+  readonly of: string
 }
 
 export interface LastMaster {

@@ -63,22 +63,14 @@ export async function perform (actions: readonly Action[], target: Target, deps:
 }
 
 async function performOne (action: Exclude<Action, Labelling>, target: Target, deps: PerformDeps): Promise<boolean> {
-  switch (action.kind) {
-    case 'fulfil': return fulfil(action, target, deps)
-    case 'elect': return elect(action, target, deps)
-    case 'tell': return tell(action, target, deps)
-    case 'lead':
-      // not waited for: the next look must see the proof of the death
-      publish(action.pod.uid, target, deps).catch(() => {})
-      return true
-    case 'demote':
-    case 'follow':
-    case 'unblock':
-    case 'reinstate':
-    case 'exclude':
-    case 'pause':
-    case 'resume': return command(action, target, deps)
-  }
+  const { kind } = action
+  if (kind === 'fulfil') return fulfil(action, target, deps)
+  if (kind === 'elect') return elect(action, target, deps)
+  if (kind === 'tell') return tell(action, target, deps)
+  if (kind !== 'lead') return command(action, target, deps)
+  // not waited for: the next look must see the proof of the death
+  publish(action.pod.uid, target, deps).catch(() => {})
+  return true
 }
 
 async function command (action: Command, target: Target, deps: PerformDeps): Promise<boolean> {
@@ -108,6 +100,7 @@ async function carryOut (action: Command, link: RedisLink, target: Target, { now
     case 'unblock': return link.unblock()
     case 'reinstate': return link.reinstate()
     case 'exclude': return link.exclude()
+    case 'admit': return link.admit()
     case 'pause': {
       const asked = now()
       await link.pause(action.ms)
@@ -164,6 +157,7 @@ function eventOf (action: Command): [EventReason, string] | undefined {
     case 'unblock': return ['ScriptKilled', `a script that blocked the master ${pod} was ended`]
     case 'reinstate':
     case 'exclude':
+    case 'admit':
     case 'pause':
     case 'resume': return undefined
   }

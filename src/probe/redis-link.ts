@@ -6,7 +6,7 @@
 import { type Connection, type Endpoint, openConnection } from './connection.ts'
 import { NOWHERE, type Process } from './observation.ts'
 import { answered, blocked, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
-import { parseUnlinked, parseRole, parseSetting } from './replies.ts'
+import { parseReplication, parseRole, parseSetting } from './replies.ts'
 
 export interface RedisLink {
   readonly state: () => ProcessState
@@ -35,6 +35,8 @@ export interface RedisLink {
   readonly reinstate: () => Promise<void>
   /** The sentinels never promote it: replica-priority 0. */
   readonly exclude: () => Promise<void>
+  /** They may promote it again: the usual replica-priority, 100. */
+  readonly admit: () => Promise<void>
   /** Ends the script or function that blocks it; rejects when that has written already. */
   readonly unblock: () => Promise<void>
   /** Writes wait for this long, reads go on. A longer pause that is in force stays. */
@@ -93,7 +95,7 @@ export function openRedisLink ({ now, onChange, expected, ...endpoint }: RedisLi
     // Before the change: the look that it wakes asks anew.
     pending = undefined
     if (role) connection.answered()
-    const isBelieved = proof.holds() || (role === 'busy' && connection.isProven())
+    const isBelieved = role === 'busy' ? isOfCluster(proof, connection) : proof.holds()
     if (role && isBelieved) answeredFrom = at
     change(next(state, isBelieved ? role : undefined, now()))
   }
@@ -112,9 +114,8 @@ export function openRedisLink ({ now, onChange, expected, ...endpoint }: RedisLi
     answeredFrom: () => answeredFrom,
     askedAt: () => pending?.at,
     ask,
-    ...commandsOf((command) => proof.holds() ? connection.call(command) : Promise.reject(new Error(UNPROVEN))),
-    // One that a script blocks says no more than that: its login must do, which only redis of this cluster take.
-    unblock: () => proof.holds() || connection.isProven() ? connection.call(endScript) : Promise.reject(new Error(UNPROVEN)),
+    ...commandsOf(callIf(proof.holds, connection)),
+    unblock: () => callIf(() => isOfCluster(proof, connection), connection)(endScript),
     retire: () => { retired = true },
     close: connection.close,
   }
@@ -124,6 +125,8 @@ function next (state: ProcessState, role: Process | 'busy' | undefined, now: num
   if (role === 'busy') return blocked(state)
   return role ? answered(state, role, now) : lost(state, now)
 }
+
+type Proof = ReturnType<typeof createProof>
 
 /** Of one connection. It goes on holding when the Service gets another address: the process follows within a moment. */
 function createProof (expected: () => string | undefined) {
@@ -143,11 +146,20 @@ function createProof (expected: () => string | undefined) {
   }
 }
 
+/** One that a script blocks says no more than that: its login must do, which only redis of this cluster take. */
+function isOfCluster (proof: Proof, { isProven }: Connection): boolean {
+  return proof.holds() || isProven()
+}
+
 async function readAnnounced ({ call }: Connection): Promise<string | undefined> {
   return parseSetting(await call((client) => client.config('GET', 'replica-announce-ip')))
 }
 
-type Commands = Pick<RedisLink, 'follow' | 'promote' | 'demote' | 'abdicate' | 'reinstate' | 'exclude' | 'pause' | 'resume'>
+function callIf (isTrusted: () => boolean, { call }: Connection): Connection['call'] {
+  return (command) => isTrusted() ? call(command) : Promise.reject(new Error(UNPROVEN))
+}
+
+type Commands = Pick<RedisLink, 'follow' | 'promote' | 'demote' | 'abdicate' | 'reinstate' | 'exclude' | 'admit' | 'pause' | 'resume'>
 
 function commandsOf (call: Connection['call']): Commands {
   return {
@@ -157,15 +169,17 @@ function commandsOf (call: Connection['call']): Commands {
     abdicate: () => call((client) => demote(client, NOWHERE, 1)),
     reinstate: async () => { await call((client) => client.call('REPLICAOF', 'NO', 'ONE')) },
     exclude: async () => { await call((client) => client.config('SET', 'replica-priority', 0)) },
+    admit: async () => { await call((client) => client.config('SET', 'replica-priority', 100)) },
     pause: async (ms) => { await call((client) => client.call('CLIENT', 'PAUSE', ms, 'WRITE')) },
     resume: async () => { await call((client) => client.call('CLIENT', 'UNPAUSE')) },
   }
 }
 
 async function readRole ({ call }: Connection): Promise<Process | undefined> {
-  const role = parseRole(await call((client) => client.role() as Promise<unknown>))
-  if (role?.kind !== 'slave' || role.link === 'connected') return role
-  return { ...role, ...parseUnlinked(await call((client) => client.info('replication'))) }
+  // in one round trip, whatever it is: a replica's answer to ROLE is no offset while its link is down
+  const [reply, info] = await Promise.all([call((client) => client.role() as Promise<unknown>), call((client) => client.info('replication'))])
+  const role = parseRole(reply)
+  return role?.kind === 'slave' ? { ...role, ...parseReplication(info) } : role
 }
 
 async function promote (client: Connection['client']): Promise<void> {

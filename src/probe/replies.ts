@@ -20,10 +20,10 @@ function parseReplica (entry: unknown): ReplicaLink[] {
   return typeof address === 'string' ? [{ address, offset: Number(offset) }] : []
 }
 
-type Unlinked = Required<Pick<Extract<Process, { kind: 'slave' }>, 'offset' | 'unlinkedSeconds' | 'priority'>>
+type Replication = Required<Pick<Extract<Process, { kind: 'slave' }>, 'offset' | 'unlinkedSeconds' | 'priority'>>
 
-/** While the link is down ROLE says -1, and only INFO replication knows how much the replica has, and for how long it has had no link. */
-export function parseUnlinked (info: string): Unlinked {
+/** INFO replication of a replica; -1 for what it does not say. Only it knows how much the replica has while its link is down. */
+export function parseReplication (info: string): Replication {
   const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? -1)
   return { offset: field('slave_repl_offset'), unlinkedSeconds: field('master_link_down_since_seconds'), priority: field('slave_priority') }
 }

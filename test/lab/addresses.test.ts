@@ -5,7 +5,7 @@ import { type Lab, labFor } from './lab.ts'
 import type { Kind } from './pod.ts'
 import { ask, info, MASTER_NAME, SENTINEL_PORT, sentinelMaster, sleep, until } from './questions.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 /** Longer than down-after: a kubelet takes up to a minute to bring a ConfigMap. */
 const KUBELET_MS = 8000

@@ -4,7 +4,7 @@ import t from 'tap'
 import { type Lab, labFor } from './lab.ts'
 import { ask, info, REDIS_PORT, until } from './questions.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const running = (lab: Lab, ordinal: number) => until(`redis ${ordinal} runs`, async () => {
   const { loading, slave_priority: priority } = await info(lab.redis[ordinal] ?? '')

@@ -2,7 +2,7 @@ import t from 'tap'
 import { labFor, type Shell } from './lab.ts'
 import { sentinelMaster, until } from './questions.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const shells: readonly Shell[] = ['dash', 'busybox sh']
 

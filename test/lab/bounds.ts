@@ -1,7 +1,7 @@
 // What may be lost, by who acknowledged it and when: docs/failure-modes.md states these bounds.
 import { fenceMs } from '../../src/metadata/timings.ts'
 import type { Lab } from './lab.ts'
-import type { Pod } from './pod.ts'
+import { addressesOf, type Pod } from './pod.ts'
 import type { Write } from './writer.ts'
 
 /** The fence is a script that looks about every second. */
@@ -26,7 +26,7 @@ export function createBounds () {
   return {
     /** What these pods acknowledge from `from` (performance.now()) on for so many milliseconds, and no more than `most` writes. */
     allow: (pods: readonly Pod[], from: number, ms: number, most = Infinity): void => {
-      const by = pods.flatMap((pod) => [pod.ip(), pod.address()])
+      const by = addressesOf(pods)
       bounds.push({ by, from: from - ON_ITS_WAY_MS, to: from + ms, most })
     },
     /** Those of the lost writes that no bound allows. */

@@ -12,8 +12,9 @@ import type { Context, Trouble } from './trouble.ts'
 import { troubles } from './troubles.ts'
 import { bySentinel, startWriter, type Write, type Writer } from './writer.ts'
 
-const USAGE = `usage: make chaos [SEED=1] [MINUTES=10] [SIZE=3] [SENTINELS=3]
-Random faults for MINUTES against SIZE redis pods and SENTINELS sentinels (3 or 5) under load. The same SEED makes the same faults.
+const USAGE = `usage: make chaos [SEED=1] [MINUTES=10] [SIZE=3] [SENTINELS=3] [ONLY='zone split']
+Random faults for MINUTES against SIZE redis pods and SENTINELS sentinels (3 or 5) under load, or only those with ONLY in their name.
+The same SEED makes the same faults.
 Prints each step as a line, and at the end what was lost or not right; chaos-logs/SEED.jsonl keeps the steps, and
 chaos-logs/SEED.log the logs of all processes when something was not right. Exit code 1 then.`
 
@@ -23,10 +24,12 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     size: { type: 'string', default: '3' },
     sentinels: { type: 'string', default: '3' },
+    only: { type: 'string', default: '' },
     help: { type: 'boolean' },
   },
 })
 
+const wanted = troubles.filter(({ name }) => name.includes(values.only))
 const WRITERS = ['a', 'b', 'c'] as const
 const PACE_MS = 4
 /** Sentinels whose Services are new restart one after the other. */
@@ -53,6 +56,7 @@ async function main (): Promise<number> {
     console.log(USAGE)
     return 0
   }
+  if (wanted.length === 0) throw new Error(`no fault has '${values.only}' in its name: ${troubles.map(({ name }) => name).join(', ')}`)
   const [seed, minutes, size, sentinels] = [values.seed, values.minutes, values.size, values.sentinels].map(Number) as [number, number, number, number]
   const random = randomFrom(seed)
   const lab = await createLab({ redisReplicas: size, sentinelReplicas: sentinels, downAfterMilliseconds: 2000 + Math.floor(random() * 3000), failoverTimeout: 10_000 })
@@ -131,7 +135,7 @@ async function runStep ({ number, lab, plane, random, master, labels }: StepInpu
 
 /** One fault, or two at the same time that hit different pods. */
 function choose (random: () => number): Trouble[] {
-  const pick = () => troubles[Math.floor(random() * troubles.length)] as Trouble
+  const pick = () => wanted[Math.floor(random() * wanted.length)] as Trouble
   const first = pick()
   if (first.alone || random() < 0.6) return [first]
   const second = pick()

@@ -3,11 +3,10 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { createClient } from '../../docs/examples/ioredis.ts'
-import { type ControlPlane, startControlPlane } from './control-plane.ts'
-import { labFor } from './lab.ts'
+import { clusterUnderProbe, type ControlPlane } from './control-plane.ts'
 import { REDIS_PORT, until } from './questions.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 /** What kube-proxy does for the master Service: each new connection goes to the labelled pod, an open one stays where it is. */
 async function service (t: Test, plane: ControlPlane, ipOf: (ordinal: number) => string): Promise<number> {
@@ -32,12 +31,7 @@ async function service (t: Test, plane: ControlPlane, ipOf: (ordinal: number) =>
 }
 
 t.test('a planned handover, a crash and a forced deletion go unnoticed', async (t) => {
-  const lab = await labFor(t)
-  const plane = await startControlPlane(lab)
-  t.teardown(plane.close)
-  await plane.probe.start()
-  await plane.startAll()
-  await plane.healed()
+  const { lab, plane } = await clusterUnderProbe(t)
   const redis = createClient('127.0.0.1', await service(t, plane, (ordinal) => lab.pod('redis', ordinal).ip()))
   t.teardown(() => redis.disconnect())
   const order = { stop: false }

@@ -1,13 +1,14 @@
 // What a lab's pods see of Kubernetes: a stand-in for the API server, the hook itself (its pure sync), a kubelet's reports and
 // readiness checks, and the compiled probe as a process of its own.
 import type { Redis } from 'ioredis'
+import type { Test } from 'tap'
 import type { ConfigMap, Pod as PodObject, Service } from 'kubernetes-types/core/v1.js'
 import { byName, type Child, type Observed } from '../../src/metadata/children.ts'
 import { MASTER_ROLE, POD_SERVICE_LABEL, ROLE_LABEL, SWITCHOVER_ANNOTATION } from '../../src/metadata/labels.ts'
 import { redisSentinelNames } from '../../src/metadata/names.ts'
 import { syncRedisSentinel } from '../../src/redis-sentinel/sync.ts'
 import { createFakeApiServer, type FakeObject } from '../probe/fake-api-server.ts'
-import { type Lab, NAME } from './lab.ts'
+import { type Lab, labFor, type LabOptions, NAME } from './lab.ts'
 import { HOME } from './network.ts'
 import type { Kind, Pod } from './pod.ts'
 import { createProbe } from './probe-process.ts'
@@ -25,6 +26,16 @@ const READINESS_MS = 3000
 const SERVICE_MS = 10
 /** From here on the addresses of pods that are created anew. */
 const NEW_PODS = 200
+
+/** A cluster under a probe, healed, and its master. */
+export async function clusterUnderProbe (t: Test, options: LabOptions = {}): Promise<{ lab: Lab, plane: ControlPlane, master: number }> {
+  const lab = await labFor(t, options)
+  const plane = await startControlPlane(lab)
+  t.teardown(plane.close)
+  await plane.probe.start()
+  await plane.startAll()
+  return { lab, plane, master: await plane.healed() }
+}
 
 export type ControlPlane = Awaited<ReturnType<typeof startControlPlane>>
 

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { type Lab, labFor } from './lab.ts'
 import { ask, info, REDIS_PORT, until } from './questions.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 /** A cluster with one key, which is on every disk, its master and the others. */
 async function withKey (t: Test): Promise<[Lab, master: number, one: number, other: number]> {

@@ -3,7 +3,7 @@ import t from 'tap'
 import { labFor } from './lab.ts'
 import { ask, REDIS_PORT, sleep, until } from './questions.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 /** Share of a core that a process takes, over half a second. */
 async function load (pid: number | undefined): Promise<number> {

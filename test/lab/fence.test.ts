@@ -3,11 +3,11 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Lab, labFor, type LabOptions, type Shell } from './lab.ts'
-import type { Pod } from './pod.ts'
+import { addressesOf, type Pod } from './pod.ts'
 import { ask, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, until } from './questions.ts'
 import { startWriter } from './writer.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const CLOSED = '2147483647'
 const shells: readonly Shell[] = ['dash', 'busybox sh']
@@ -70,7 +70,7 @@ for (const shell of shells) {
     const inside = startWriter([pod.address()], { name: 'inside' })
     t.teardown(inside.stop)
     await until('some writes', async () => inside.acknowledged() > 100 || undefined)
-    const majority = [lab.pod('sentinel', 1), lab.pod('sentinel', 2)].flatMap((some) => [some.ip(), some.address()])
+    const majority = addressesOf([lab.pod('sentinel', 1), lab.pod('sentinel', 2)])
     const from = performance.now()
     await pod.sandbox.cutFrom(majority)
     await takesNoWrites(lab, master)
@@ -125,7 +125,7 @@ t.test('a master that hears the sentinels, but that they do not hear, closes bef
   t.teardown(inside.stop)
   await until('some writes', async () => inside.acknowledged() > 100 || undefined)
   // a network policy: what this pod asks them is answered
-  await pod.sandbox.cutFrom([0, 1, 2].map((ordinal) => lab.pod('sentinel', ordinal)).flatMap((some) => [some.ip(), some.address()]), 'to redis')
+  await pod.sandbox.cutFrom(addressesOf([0, 1, 2].map((ordinal) => lab.pod('sentinel', ordinal))), 'to redis')
   await takesNoWrites(lab, master)
   t.same(await lab.masters(), [master], 'nobody else is promoted yet')
   t.match(await pod.log(), /takes no writes: no majority of the sentinels is heard for \d s/)
@@ -146,7 +146,7 @@ t.test('a master that has no connection left for the fence is ended when it is c
   await until('there is no room', async () => (await ask(pod.address(), REDIS_PORT, 'PING').catch(String)) !== 'PONG' || undefined)
   await rounds(pod)
   t.ok(pod.isRunning(), 'that alone is no reason')
-  await pod.sandbox.cutFrom([lab.pod('sentinel', 1), lab.pod('sentinel', 2)].flatMap((some) => [some.ip(), some.address()]))
+  await pod.sandbox.cutFrom(addressesOf([lab.pod('sentinel', 1), lab.pod('sentinel', 2)]))
   await until('it has ended', async () => !pod.isRunning() || undefined)
   t.match(await pod.log(), /ends redis, which has no connection left to be told to take no writes: no majority of the sentinels is heard/)
   crowd.leave()

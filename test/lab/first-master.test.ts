@@ -5,7 +5,7 @@ import { type Lab, labFor } from './lab.ts'
 import type { Kind } from './pod.ts'
 import { ask, REDIS_PORT, sentinelMaster, sleep, until } from './questions.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 /** Longer than down-after, and than a sentinel needs for a failover. */
 const LATE_MS = 4000

@@ -6,7 +6,7 @@ import { type Lab, labFor, type LabOptions, type Shell } from './lab.ts'
 import { connection, REDIS_PORT, until } from './questions.ts'
 import { startWriter, type Writer } from './writer.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const shells: readonly Shell[] = ['dash', 'busybox sh']
 
@@ -58,6 +58,28 @@ for (const shell of shells) {
     await nothingIsLost(t, lab, writer)
   })
 }
+
+t.test('the preStop of a master that does not answer for a while waits for it', async (t) => {
+  const { lab, writer, former } = await underLoad(t)
+  const pod = lab.pod('redis', former)
+  pod.signal('SIGSTOP')
+  const script = pod.script('redis-prestop.sh')
+  // longer than it waits for one answer, and shorter than the sentinels
+  setTimeout(() => pod.signal('SIGCONT'), 2500)
+  t.match(await script, { code: 0 })
+  t.match(await pod.log(), /no handover in time/)
+  t.equal(await lab.healed(), former)
+  await nothingIsLost(t, lab, writer)
+})
+
+t.test('the preStop of a redis that has ended does not wait', async (t) => {
+  const lab = await labFor(t)
+  await lab.startAll()
+  const master = await lab.healed()
+  await lab.kill('redis', master)
+  t.match(await lab.script('redis-prestop.sh', master), { code: 0 })
+  t.notMatch(await lab.log('redis', master), /redis-prestop.sh/)
+})
 
 t.test('the preStop of a replica does nothing', async (t) => {
   const lab = await labFor(t)

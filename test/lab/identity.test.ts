@@ -7,7 +7,7 @@ import { createLab, type Lab, labFor } from './lab.ts'
 import { ask, info, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, sentinelMaster, until } from './questions.ts'
 import type { Kind, Pod } from './pod.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const run = promisify(execFile)
 

@@ -2,7 +2,7 @@ import t from 'tap'
 import { labFor } from './lab.ts'
 import { ask, REDIS_PORT } from './questions.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 for (const shell of ['dash', 'busybox sh'] as const) {
   t.test(`directives that a running redis takes are applied by its readiness, once, and what it refuses stands in the log (${shell})`, async (t) => {

@@ -1,14 +1,15 @@
 // Troubles of make chaos between the pods: lines that are cut, in both directions or in one. The test's own address is never cut,
 // so the clients go on with a cut-off master for as long as that lets them.
+import { STALE_MS } from '../../src/probe/decide-succession.ts'
 import { fenceBoundMs } from './bounds.ts'
-import type { Pod } from './pod.ts'
+import { addressesOf, type Pod } from './pod.ts'
 import { sleep } from './questions.ts'
 import { shuffled } from './random.ts'
 import { anyReplica, anySentinel, between, type Context, type Trouble } from './trouble.ts'
 
 const LONGEST_MS = 20_000
-
-const addressesOf = (pods: readonly Pod[]) => pods.flatMap((pod) => [pod.ip(), pod.address()])
+/** A replica that has been out of the stream for less may still be promoted; the probe looks every 1.5 s. */
+const OUT_OF_STREAM_MS = STALE_MS + 1500
 
 /** Every packet, the clients' as well. */
 const cut = (of: (context: Context) => Pod) => async (context: Context) => {
@@ -26,6 +27,24 @@ async function fromPeers (context: Context): Promise<void> {
   await alone.sandbox.cutFrom(addressesOf(lab.pods().filter((pod) => pod !== alone)))
   await sleep(between(context, 500, 15_000))
   await alone.sandbox.restore()
+}
+
+/** The sentinels and the probe see both. The replica, which may restart meanwhile, lacks all that the master writes. */
+async function withoutReplica (context: Context): Promise<void> {
+  const { lab, plane, master, random } = context
+  const [former, replica] = [lab.pod('redis', master()), lab.pod('redis', anyReplica(context))]
+  const restarts = random() < 0.5
+  const cutMs = between(context, 500, LONGEST_MS)
+  context.note(`redis ${replica.ordinal}${restarts ? ', which restarts' : ''}, after ${Math.round(cutMs)} ms`)
+  context.mayLose([former], performance.now(), OUT_OF_STREAM_MS)
+  await replica.sandbox.cutFrom([former.ip(), former.address()])
+  await sleep(cutMs)
+  if (restarts) await plane.crash('redis', replica.ordinal, { afterMs: 0 })
+  await sleep(between(context, 0, 1000))
+  const crash = plane.crash('redis', former.ordinal, { afterMs: between(context, 0, 15_000) })
+  await sleep(between(context, 0, 10_000))
+  await replica.sandbox.restore()
+  await crash
 }
 
 /** Two zones at random; the probe is in one of them. The one without a majority of the sentinels is the one that may lose. */
@@ -67,6 +86,7 @@ export const partitions: readonly Trouble[] = [
   { name: 'master cut off', touches: 'redis', make: cut(({ lab, master: of }) => lab.pod('redis', of())) },
   { name: 'replica cut off', touches: 'redis', make: cut((context) => context.lab.pod('redis', anyReplica(context))) },
   { name: 'master cut off from its peers only', touches: 'redis', make: fromPeers },
+  { name: 'replica cut off from the master, which crashes', touches: 'redis', make: withoutReplica },
   { name: 'sentinel cut off', touches: 'sentinel', make: cut((context) => context.lab.pod('sentinel', anySentinel(context))) },
   { name: 'zone split', touches: 'everything', alone: true, make: zones },
   { name: 'one-way cut', touches: 'everything', alone: true, make: oneWay },

@@ -187,6 +187,11 @@ export async function createPod (options: PodOptions) {
   }
 }
 
+/** Their own addresses, and those of their Services. */
+export function addressesOf (pods: readonly Pod[]): string[] {
+  return pods.flatMap((pod) => [pod.ip(), pod.address()])
+}
+
 /** Also a test that ends in the middle leaves no process behind. */
 process.once('SIGTERM', () => process.exit(143))
 process.once('exit', () => { for (const pid of running) process.kill(-pid, 'SIGKILL') })

@@ -4,7 +4,7 @@ import { ask, REDIS_PORT, sentinelMaster, SENTINEL_PORT, until } from './questio
 import { shuffled } from './random.ts'
 import { startWriter, type Writer } from './writer.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 interface Loaded {
   readonly lab: Lab

@@ -3,7 +3,7 @@ import { labFor, type Shell } from './lab.ts'
 import { ask, info, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, sentinelMaster, sleep, until } from './questions.ts'
 import { startWriter } from './writer.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 // The kubelet starts a killed container again long before the sentinels notice (five seconds), or long after (two seconds).
 const FAST = { restart: 300, downAfterMilliseconds: 5000 }

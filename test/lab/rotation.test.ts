@@ -5,7 +5,7 @@ import { REDIS_PORT, SENTINEL_PORT, until } from './questions.ts'
 import { createSecure, IDENTITY, PASSWORD, type Secure, type SecureOptions } from './secure.ts'
 import type { Pod } from './pod.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const NEXT = 'n3xt "one" \\'
 const portOf = ({ kind }: Pod) => kind === 'redis' ? REDIS_PORT : SENTINEL_PORT

@@ -1,19 +1,13 @@
 // A script on the master that does not end: the probe ends it before the sentinels fail over because of it.
 import t from 'tap'
-import { startControlPlane } from './control-plane.ts'
-import { labFor } from './lab.ts'
+import { clusterUnderProbe } from './control-plane.ts'
 import { connection, REDIS_PORT, until } from './questions.ts'
 import { startWriter } from './writer.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 t.test('a script that does not end is ended, also when the master answers nothing else any more, and nobody fails over', async (t) => {
-  const lab = await labFor(t)
-  const plane = await startControlPlane(lab)
-  t.teardown(plane.close)
-  await plane.probe.start()
-  await plane.startAll()
-  const master = await plane.healed()
+  const { lab, plane, master } = await clusterUnderProbe(t)
   const writer = startWriter(lab.redis, { find: plane.throughService })
   t.teardown(writer.stop)
   await until('some writes', async () => writer.acknowledged() > 30 || undefined)

@@ -7,7 +7,7 @@ import { REDIS_PORT, SENTINEL_PORT, sleep, until } from './questions.ts'
 import type { Pod } from './pod.ts'
 import { createSecure, makeCertificates, PASSWORD, type Secure, type SecureOptions } from './secure.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const run = promisify(execFile)
 

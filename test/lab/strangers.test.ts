@@ -6,7 +6,7 @@ import { startControlPlane } from './control-plane.ts'
 import { type Lab, labFor, systemPath } from './lab.ts'
 import { ask, info, MASTER_NAME, REDIS_PORT, SENTINEL_PORT, sentinelMaster, sleep, until } from './questions.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const OUTSIDE = 99
 /** Longer than a sentinel waits for one that does not answer. */

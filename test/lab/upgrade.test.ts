@@ -11,7 +11,7 @@ import { REDIS_PORT, SENTINEL_PORT, until } from './questions.ts'
 import { createSecure, PASSWORD, type Secure, type SecureOptions } from './secure.ts'
 import type { Pod } from './pod.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 const run = promisify(execFile)
 /** The last commit without identities. */

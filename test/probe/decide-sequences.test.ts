@@ -158,7 +158,7 @@ function command (world: World, pod: Pod, action: Exclude<Action, { kind: 'label
     pod.pausedUntil = 0
     world.memory = { ...world.memory, paused: world.memory.paused && { ...world.memory.paused, until: world.now } }
   } else if (action.kind === 'reinstate') Object.assign(pod, { role: 'master', master: undefined })
-  else if (action.kind !== 'unblock' && action.kind !== 'exclude') Object.assign(pod, { role: 'slave', master: action.master, pausedUntil: 0 })
+  else if (action.kind !== 'unblock' && action.kind !== 'exclude' && action.kind !== 'admit') Object.assign(pod, { role: 'slave', master: action.master, pausedUntil: 0 })
 }
 
 /** Runs a history; `check` sees the world before and after each action that was carried out. */

@@ -35,6 +35,10 @@ const cases: Record<string, [Observation, string]> = {
     [vacant(second(redis(2, dead, 'slave')).with(1, redis(1, orphanOf(0), 'slave', { unlinkedSince: NOW - 5000 })), agreed, { masterAt: NOW - 1999 }), 'ReplicaOutOfStream'],
   'for a moment only, or since the master died':
     [vacant(second(redis(2, dead, 'slave')).with(1, redis(1, orphanOf(0), 'slave', { unlinkedSince: NOW - 5000 })), agreed, { masterAt: NOW - 2000 }), elected(1)],
+  'also when its link was up, but nothing came over it':
+    [vacant(second(redis(2, dead, 'slave')), agreed, { masterAt: NOW - 50, marks: [{ at: NOW - 3051, offset: 101, of: 'uid-0' }] }), 'ReplicaOutOfStream'],
+  'what the master wrote in its last seconds may be on its way':
+    [vacant(second(redis(2, dead, 'slave')), agreed, { masterAt: NOW - 50, marks: [{ at: NOW - 3050, offset: 101, of: 'uid-0' }] }), elected(1)],
   'the other one is better':
     [vacant(second(redis(2, orphanOf(0), 'slave')).with(1, redis(1, orphanOf(0, 90), 'slave', { unlinkedSince: NOW - 5000 })), agreed, { masterAt: NOW - 50 }), elected(2)],
   'and if not, a person decides':

@@ -7,6 +7,9 @@ const agreed = [names(0), names(0), names(0)]
 const promoted = { masterSince: NOW - 10, followed: address(0) }
 
 /** Without a link, and with such a replica-priority. */
+const inStream = (offset: number, priority: number): Process => ({ kind: 'slave', master: address(0), link: 'connected', offset, priority })
+const mark = (ago: number, offset: number) => ({ at: NOW - ago, offset, of: 'uid-0' })
+const marked = { marks: [mark(3001, 90), mark(500, 95)] }
 const unlinked = (priority: number): Process => ({ kind: 'slave', master: address(0), link: 'connect', offset: 100, priority })
 
 const cases: Record<string, [Observation, string[]]> = {
@@ -138,6 +141,22 @@ const cases: Record<string, [Observation, string[]]> = {
     [observation([redis(0, master, 'master'), redis(1, unlinked(100), 'slave', { unlinkedSince: NOW - 3000 })], agreed), []],
   'it is told once':
     [observation([redis(0, master, 'master'), redis(1, unlinked(0), 'slave', { unlinkedSince: NOW - 9000 })], agreed), []],
+  'one whose link is up, but that lacks what the master had written seconds ago, gets nothing':
+    [observation([redis(0, master, 'master'), redis(1, inStream(89, 100), 'slave')], agreed, marked), ['exclude redis-1 OutOfStream']],
+  'what was written since may be on its way':
+    [observation([redis(0, master, 'master'), redis(1, inStream(90, 100), 'slave')], agreed, marked), []],
+  'one that has restarted has nothing of it yet':
+    [observation([redis(0, master, 'master'), redis(1, { ...unlinked(2_000_000_000), offset: 0 } as Process, 'slave')], agreed, marked), ['exclude redis-1 OutOfStream']],
+  'marks of another master say nothing':
+    [observation([redis(0, master, 'master'), redis(1, inStream(1, 100), 'slave')], agreed, { marks: [{ ...mark(3001, 90), of: 'uid-2' }] }), []],
+  'one that is in the stream again, with what the master had at the look before, may be promoted':
+    [observation([redis(0, master, 'master'), redis(1, inStream(95, 0), 'slave')], agreed, marked), ['admit redis-1 InStream']],
+  'with less it may not':
+    [observation([redis(0, master, 'master'), redis(1, inStream(94, 0), 'slave')], agreed, marked), []],
+  'nor without a link':
+    [observation([redis(0, master, 'master'), redis(1, unlinked(0), 'slave')], agreed, marked), []],
+  'nor before anything is known of the master':
+    [observation([redis(0, master, 'master'), redis(1, inStream(100, 0), 'slave')], agreed), []],
   'nothing is said while the sentinels are at it':
     [observation([redis(0, master, 'master'), redis(1, unlinked(100), 'slave', { unlinkedSince: NOW - 9000 })], [names(0, { failingOver: true }), names(0), names(0)]), []],
   'a replica that follows nobody\'s choice is pointed at the master':

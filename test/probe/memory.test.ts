@@ -9,6 +9,7 @@ const leaving = redis(0, master, 'master', { presence: 'Leaving' })
 const replica = redis(1, slaveOf(0), 'slave')
 const paused = { uid: 'uid-0', from: NOW - 100, until: NOW + 900, reason: 'PodLeaves' } as const
 const election = { epoch: 7, predecessor: address(0), at: NOW - 50, outcome: 'NotElected', failures: 2 } as const
+const mark = (ago: number, offset: number) => ({ at: NOW - ago, offset, of: 'uid-0' })
 const vote = { leader: id(2), epoch: 9 }
 
 const cases: Record<string, [Observation, Partial<Memory>]> = {
@@ -18,6 +19,19 @@ const cases: Record<string, [Observation, Partial<Memory>]> = {
     [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], []), lastMaster(0)],
   'a confirmed one is not forgotten for a label':
     [observation([redis(0, unknown), redis(1, unknown, 'master')], [], lastMaster(0)), lastMaster(0)],
+  'how much it had written, every half second':
+    [observation([redis(0, master), replica], agreed, { ...lastMaster(0), marks: [mark(500, 90)] }), { ...lastMaster(0), marks: [mark(500, 90), mark(0, 100)] }],
+  'not more often':
+    [observation([redis(0, master), replica], agreed, { ...lastMaster(0), marks: [mark(499, 90)] }), { ...lastMaster(0), marks: [mark(499, 90)] }],
+  'and one that is old enough':
+    [observation([redis(0, master), replica], agreed, { ...lastMaster(0), marks: [mark(5000, 70), mark(3001, 80), mark(3000, 90), mark(500, 95)] }),
+      { ...lastMaster(0), marks: [mark(3001, 80), mark(3000, 90), mark(500, 95), mark(0, 100)] }],
+  'nothing of it when it has less now':
+    [observation([redis(0, master), replica], agreed, { ...lastMaster(0), marks: [mark(900, 101)] }), { ...lastMaster(0), marks: [mark(0, 100)] }],
+  'nor of the master before':
+    [observation([redis(0, master), replica], agreed, { ...lastMaster(1), marks: [{ ...mark(900, 90), of: 'uid-1' }] }), { ...lastMaster(0), marks: [mark(0, 100)] }],
+  'it stays known when it is gone':
+    [observation([redis(0, unknown, 'master'), replica], agreed, { ...lastMaster(0), marks: [mark(9000, 90)] }), { ...lastMaster(0), marks: [mark(9000, 90)] }],
   'since when the last master is dead':
     [observation([redis(0, dead, 'master'), redis(1, orphanOf(0))], agreed, lastMaster(0)), { ...lastMaster(0), vacantSince: NOW }],
   'and still is':
@@ -65,9 +79,11 @@ const cases: Record<string, [Observation, Partial<Memory>]> = {
     [observation([{ ...leaving, process: slaveOf(1) }, redis(1, master, 'master')], [names(1), names(1), names(1)], { paused }), lastMaster(1)],
 }
 
+const confirmedNow = (of: string) => ({ masterAt: NOW, marks: [{ at: NOW, offset: 100, of }] })
+
 for (const [name, [seen, expected]] of Object.entries(cases)) {
   await t.test(name, async (t) => {
     const verdict = judge(seen)
-    t.strictSame(whatToRemember(seen, verdict), { ...NOTHING, ...verdict.kind === 'confirmed' && { masterAt: NOW }, ...expected })
+    t.strictSame(whatToRemember(seen, verdict), { ...NOTHING, ...verdict.kind === 'confirmed' && confirmedNow(verdict.master.uid), ...expected })
   })
 }

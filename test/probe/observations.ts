@@ -80,7 +80,10 @@ export function after (seen: Observation, action: Action): Observation {
     if (action.kind === 'label') return { ...pod, label: action.role }
     if (action.kind === 'unblock') return pod
     if (action.kind === 'reinstate') return { ...pod, process: { ...master, offset: pod.process.kind === 'slave' ? pod.process.offset : 0 }, masterSince: seen.startedAt }
-    if (action.kind === 'exclude') return pod.process.kind === 'slave' ? { ...pod, process: { ...pod.process, priority: 0 } } : pod
+    if (action.kind === 'exclude' || action.kind === 'admit') {
+      const priority = action.kind === 'admit' ? 100 : 0
+      return pod.process.kind === 'slave' ? { ...pod, process: { ...pod.process, priority } } : pod
+    }
     const process: Process = { kind: 'slave', master: action.master, link: 'connected', offset: 0 }
     return { ...pod, process, masterSince: undefined }
   })

@@ -5,7 +5,7 @@ import { reconnectDelay } from '../../src/probe/connection.ts'
 import type { PodFacts } from '../../src/probe/inventory.ts'
 import { labelPatch } from '../../src/probe/label-patch.ts'
 import { answered, blocked, lost, refused, UNSEEN } from '../../src/probe/process-state.ts'
-import { parseUnlinked, parseQuorum, parseRole, parseSentinelAnswer, parseSetting, parseVote } from '../../src/probe/replies.ts'
+import { parseReplication, parseQuorum, parseRole, parseSentinelAnswer, parseSetting, parseVote } from '../../src/probe/replies.ts'
 import { master, slaveOf } from './observations.ts'
 
 await t.test('ROLE of a master lists its replicas', async (t) => {
@@ -44,9 +44,9 @@ await t.test('a sentinel that does not know the master gives no answer', async (
 
 await t.test('a replica without a link has the offset that INFO knows', async (t) => {
   const info = '# Replication\r\nrole:slave\r\nslave_read_repl_offset:9\r\nslave_repl_offset:42\r\nslave_priority:7\r\nmaster_repl_offset:7\r\n'
-  t.strictSame(parseUnlinked(info), { offset: 42, unlinkedSeconds: -1, priority: 7 })
-  t.strictSame(parseUnlinked(`${info}\r\nmaster_link_down_since_seconds:7\r\n`), { offset: 42, unlinkedSeconds: 7, priority: 7 })
-  t.strictSame(parseUnlinked('role:master'), { offset: -1, unlinkedSeconds: -1, priority: -1 })
+  t.strictSame(parseReplication(info), { offset: 42, unlinkedSeconds: -1, priority: 7 })
+  t.strictSame(parseReplication(`${info}\r\nmaster_link_down_since_seconds:7\r\n`), { offset: 42, unlinkedSeconds: 7, priority: 7 })
+  t.strictSame(parseReplication('role:master'), { offset: -1, unlinkedSeconds: -1, priority: -1 })
 })
 
 await t.test('a setting is the second of two', async (t) => {

@@ -8,12 +8,13 @@ import { SHELLS, SENTINELS, refused, createWorld, SCRIPTS } from './world.ts'
 const NOW = Math.floor(Date.now() / 1000)
 
 // the fence
-const alive = (role: string) => `${NOW}\n0\nmin-replicas-to-write\n1\n${role}\n0\n`
+const alive = (role: string, more = '') => `${NOW}\n0\nmin-replicas-to-write\n1\n# Replication\r\nrole:${role}\r\n${more}`
 
 interface Fenced {
   readonly asked: string
   readonly log: string
   readonly fenced: string
+  readonly inStream: string
 }
 
 /** The fence of a redis that is there, for a while. */
@@ -30,7 +31,12 @@ async function fence (t: Test, answers: Readonly<Record<string, string>>, shell 
   const ended = once(child, 'exit')
   child.kill('SIGTERM')
   await ended
-  return { asked: await world.read('asked'), log: await world.read('hook-log'), fenced: (await world.read('data/.fenced')).trim() }
+  return {
+    asked: await world.read('asked'),
+    log: await world.read('hook-log'),
+    fenced: (await world.read('data/.fenced')).trim(),
+    inStream: (await world.read('data/.in-stream')).trim(),
+  }
 }
 
 const hangs = (...hosts: string[]) => Object.fromEntries(hosts.map((host) => [`${host}.hangs`, '']))
@@ -86,4 +92,12 @@ t.test('one that is closed opens only when a majority names it, or as a replica'
   t.notMatch(early.asked, 'CONFIG SET', 'they may name it although another one is being promoted: it waits')
   t.notOk(await opens({ ...closed('master'), ...first('fd00::20', 'fd00::10'), ...first('fd00::21', 'fd00::11') }))
   t.notOk(await opens({ ...closed('master'), ...down('fd00::20'), ...down('fd00::21'), ...down('fd00::22') }))
+})
+
+t.test('it notes how new the data is: now of a master, and of a replica when it last heard its master', async (t) => {
+  const noted = async (role: string, more = '') => (await fence(t, { ...named('fd00::10'), '127.0.0.1.6379': alive(role, more) })).inStream
+  t.equal(await noted('master'), String(NOW))
+  t.equal(await noted('slave', 'master_link_status:up\r\nmaster_last_io_seconds_ago:0\r\n'), String(NOW))
+  t.equal(await noted('slave', 'master_link_status:up\r\nmaster_last_io_seconds_ago:12\r\n'), String(NOW - 12), 'packets are dropped')
+  t.equal(await noted('slave', 'master_link_status:down\r\nmaster_last_io_seconds_ago:-1\r\n'), '')
 })

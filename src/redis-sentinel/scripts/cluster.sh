@@ -114,6 +114,14 @@ first_line() {
   line=${line%"$CARRIAGE_RETURN"}
 }
 
+# is_down KEY: nobody is there at all.
+is_down() {
+  while read -r line; do
+    case $line in *'Connection refused'*) return 0 ;; esac
+  done <"$ANSWERS/$1.error"
+  return 1
+}
+
 # The server of this pod may not have the Secret's newest password yet.
 use_accepted() {
   read_credentials
@@ -177,7 +185,7 @@ others_refuse() {
 # Reads the answer to INFO from standard input; role stays empty when there was none.
 read_info() {
   refusal='' role='' link='' master_host='' loading=0 replicas=0 offset=0 master_offset=0 keys=0 followers='' whole=no priority=100 disk=ok
-  rewriting=no
+  rewriting=no unheard=0
   while IFS=: read -r field value; do
     value=${value%"$CARRIAGE_RETURN"}
     case $field in
@@ -185,6 +193,7 @@ read_info() {
       loading) loading=$value ;;
       master_host) master_host=$value ;;
       master_link_status) link=$value ;;
+      master_last_io_seconds_ago) unheard=$value ;;
       slave_repl_offset) offset=$value ;;
       master_repl_offset) master_offset=$value ;;
       connected_slaves) replicas=$value ;;
@@ -207,7 +216,7 @@ read_info_of() {
 
 # Reads the answer to SENTINEL MASTER from standard input; address stays empty when there was none.
 read_master() {
-  refusal='' address='' flags='' epoch=0 runid='' known_replicas=0 known_sentinels=0
+  refusal='' address='' flags='' epoch=0 runid='' known_replicas=0 known_sentinels=0 unanswered=0 quiet=0
   while read -r field && read -r value; do
     case $field in
       ip) address=$value ;;
@@ -216,6 +225,8 @@ read_master() {
       runid) runid=$value ;;
       num-slaves) known_replicas=$value ;;
       num-other-sentinels) known_sentinels=$value ;;
+      last-ping-sent) unanswered=$value ;;
+      last-ok-ping-reply) quiet=$value ;;
       *) if is_refusal "$field"; then refusal=$field; fi ;;
     esac
   done

@@ -70,11 +70,14 @@ ask_all() {
   end_round
 }
 
-# said: its role, or anything else when it is not known. For a replica link says `connected` when it is in its master's stream. One that has as
-# many clients as maxclients allows has answered: it goes on to serve those.
+# said: its role, or nothing when it is not known. One that has as many clients as maxclients allows has answered: it goes on to serve those.
 read_local() {
-  said='' time='' minimum='' link=''
-  { read -r time && read -r _ && read -r _ && read -r minimum && read -r said && read -r _ && read -r _ && read -r link; } <"$ANSWERS/local"
+  said='' time='' minimum='' was=$role
+  {
+    read -r time && read -r _ && read -r _ && read -r minimum
+    read_info
+  } <"$ANSWERS/local"
+  said=$role role=$was
   case $time in *[!0-9]*) time='' ;; esac
   is_full=no
   for file in "$ANSWERS/local" "$ANSWERS/local.error"; do
@@ -82,14 +85,6 @@ read_local() {
     read -r answer <"$file"
     case $answer in *'max number of clients'*) is_full=yes said=$role ;; esac
   done
-}
-
-# is_down KEY: nobody is there at all. Such a sentinel takes part in no election, so it may as well be asked in vain.
-is_down() {
-  while read -r line; do
-    case $line in *'Connection refused'*) return 0 ;; esac
-  done <"$ANSWERS/$1.error"
-  return 1
 }
 
 # Under which addresses: that of a new Service is in the list before redis announces it.
@@ -101,16 +96,10 @@ find_me() {
 
 # read_voice KEY: whom it names, and for how long (ms) it has had no answer to a PING from the master that it monitors.
 read_voice() {
-  line='' flags='' unanswered=0 quiet=0
+  line=''
   {
     read -r line && read -r _
-    while read -r field && read -r value; do
-      case $field in
-        flags) flags=$value ;;
-        last-ping-sent) unanswered=$value ;;
-        last-ok-ping-reply) quiet=$value ;;
-      esac
-    done
+    read_master
   } <"$ANSWERS/$1"
   case $flags,$unanswered in *disconnected*,0) unanswered=$quiet ;; esac
 }
@@ -129,7 +118,7 @@ count_voices() {
     elif listed "$line" "$REDIS_ADDRESSES"; then
       others=$((others + 1))
     fi
-    # one that wants another password or certificate has answered
+    # one that refuses the password or the certificate has answered, and one that is not there takes part in no election
     if [ -s "$ANSWERS/$sentinel" ] || is_down "$sentinel" || refuses "$sentinel"; then heard=$((heard + 1)); fi
   done
 }
@@ -178,12 +167,14 @@ keep_minimum() {
   given=$MIN_REPLICAS
 }
 
-# Written in place, so that it costs no process. After a loss of power it may be empty: redis-start.sh then takes the time of the file.
+# stamp SECONDS: since its data was as new as the master's. Written in place, so that it costs no process. After a loss of power it may be empty:
+# redis-start.sh then takes the time of the file.
 stamp() {
   [ -n "$time" ] || return 0
-  if [ "$time" -ge $((stamped + STAMP_SECONDS)) ] || [ "$time" -lt "$stamped" ]; then
-    stamped=$time
-    echo "$time" >"$IN_STREAM"
+  at=$((time - $1))
+  if [ "$at" -ge $((stamped + STAMP_SECONDS)) ] || [ "$at" -lt "$stamped" ]; then
+    stamped=$at
+    echo "$at" >"$IN_STREAM"
   fi
 }
 
@@ -206,7 +197,7 @@ judge_master() {
   if majority "$named"; then
     may_open || return 0
     open_again 'a majority of the sentinels names it'
-    stamp
+    stamp 0
   elif majority "$others" && { [ "$reigns" = yes ] || is_late; }; then
     close_master unnamed 'a majority of the sentinels names another one'
   elif is_late; then
@@ -231,13 +222,14 @@ judge_replica() {
   reigns=no
   open_again 'it is a replica'
   keep_minimum
-  [ "$link" != connected ] || [ -e "$UNFINISHED" ] || stamp
+  # a link over which nothing comes is up until repl-timeout
+  [ "$link" != up ] || [ -e "$UNFINISHED" ] || stamp "$unheard"
 }
 
 load_cluster || exit 0
 open_answers
 trap 'end_round; close_answers' EXIT
-printf 'TIME\nCONFIG GET min-replicas-to-write\nROLE\n' >"$ANSWERS/commands"
+printf 'TIME\nCONFIG GET min-replicas-to-write\nINFO replication\n' >"$ANSWERS/commands"
 printf 'SENTINEL GET-MASTER-ADDR-BY-NAME %s\nSENTINEL MASTER %s\n' "$MASTER_NAME" "$MASTER_NAME" >"$ANSWERS/questions"
 now
 echo "$$ $server $clock" >"$FENCE"

@@ -22,7 +22,8 @@ ask_redis() {
   await_answers 1
 }
 
-# may_be_master: it is one with replicas, or does not tell: it wants another password, or is in a script that does not end
+# may_be_master: it is one with replicas, or does not tell: it wants another password, is in a script that does not end, or is too busy to answer
+# in time
 may_be_master() {
   use_accepted
   ask_redis local "$LOCAL_ADDRESS" replication
@@ -31,7 +32,10 @@ may_be_master() {
   case $role in
     master) [ "$replicas" -gt 0 ] ;;
     slave) return 1 ;;
-    *) [ -s "$ANSWERS/local" ] || refuses local ;;
+    *)
+      if is_down local; then return 1; fi
+      [ -s "$ANSWERS/local" ] || refusal='redis does not answer'
+      ;;
   esac
 }
 
@@ -64,7 +68,8 @@ await_file() {
   use_accepted
   while in_time "$FILE_WAIT"; do
     ask_redis local "$LOCAL_ADDRESS" persistence
-    grep -qE '^aof_rewrite_(in_progress|scheduled):1' "$ANSWERS/local" || break
+    grep -qE '^aof_rewrite_(in_progress|scheduled):1' "$ANSWERS/local" || [ ! -s "$ANSWERS/local" ] || break
+    ! is_down local || break
     sleep 0.1
   done
 }

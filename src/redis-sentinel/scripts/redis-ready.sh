@@ -65,6 +65,12 @@ refuse_fenced() {
   esac
 }
 
+# 0 is of a start without data, or of the probe: this replica is out of the stream of a master that goes on, and must not succeed it. A link over
+# which nothing comes is up until repl-timeout.
+may_succeed() {
+  [ "$priority" != 0 ] || { [ "$link" = up ] && [ "$unheard" -le 1 ]; }
+}
+
 judge() {
   read_info
   [ -z "$refusal" ] || refuse 'redis refuses the password'
@@ -76,8 +82,7 @@ judge() {
   [ "$role" = slave ] || { refuse_fenced && exit 0; }
   # redis-start.sh has told the sentinels how old its data was; once it was in a stream its offset tells, also when the master is gone
   if [ "$link" = up ] || [ "$offset" -gt 1 ]; then
-    # 0 is the probe's: this replica is out of the stream of a master that goes on, and must not succeed it
-    { [ "$priority" = 0 ] && [ "$link" != up ]; } || [ "$priority" = 100 ] || local_redis CONFIG SET replica-priority 100 >/dev/null
+    may_succeed && [ "$priority" != 100 ] && local_redis CONFIG SET replica-priority 100 >/dev/null
   fi
   # nor before its first file is written: a rolling update that goes on would leave no complete copy on any disk
   [ ! -e "$DATA_DIR/.synced" ] || exit 0

@@ -46,8 +46,9 @@ read_votes() {
 }
 
 # live: replicas that were in the replication stream since their own start. A replica that has restarted as well, or
-# never synchronized, reports an offset of 0 or 1; one with the priority 0 has less than its master had, and nobody promotes it. locked: those that refuse the password or the certificate; they run, so what they hold may be
-# newer than anything here, and only a person can open them.
+# never synchronized, reports an offset of 0 or 1; one with the priority 0 has less than its master had, and nobody promotes it.
+# locked: those that refuse the password or the certificate; they run, so what they hold may be newer than anything here, and only a person
+# can open them.
 read_peers() {
   silent='' masters='' followed='' live='' filled='' locked=''
   for peer in $REDIS_ADDRESSES; do
@@ -61,8 +62,10 @@ read_peers() {
         [ "$replicas" -gt 0 ] && followed="$followed $peer"
         ;;
       slave)
-        [ "$offset" -gt 1 ] && replicas_seen="$replicas_seen $peer"
-        [ "$offset" -gt 1 ] && [ "$priority" != 0 ] && live="$live $peer"
+        if [ "$offset" -gt 1 ]; then
+          replicas_seen="$replicas_seen $peer"
+          [ "$priority" = 0 ] || live="$live $peer"
+        fi
         ;;
       *) silent="$silent $peer" && continue ;;
     esac

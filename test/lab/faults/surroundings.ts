@@ -1,6 +1,7 @@
 // Faults of what is around: the probe, the API server, disks, processors, people. 10, 25 to 29, 31 to 33, 35.
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { addressesOf } from '../pod.ts'
 import { ask, connection, REDIS_PORT, sentinelMaster, SENTINEL_PORT, sleep } from '../questions.ts'
 import type { Fault, Run } from './run.ts'
 
@@ -8,7 +9,7 @@ async function probeCutOff (run: Run): Promise<void> {
   const { lab, plane, master, check, time, figure } = run
   const former = master()
   const before = await lab.epoch()
-  const pods = lab.pods().flatMap((pod) => [pod.ip(), pod.address()])
+  const pods = addressesOf(lab.pods())
   await plane.probe.sandbox.cutFrom(pods)
   await sleep(10_000)
   check('there was a failover', await lab.epoch() === before)

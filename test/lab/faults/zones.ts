@@ -1,7 +1,7 @@
 // Zones that are cut off from each other, with clients on both sides: 38, 39; and the master alone: 8.
 import { fenceBoundMs } from '../bounds.ts'
 import { CLIENTS } from '../network.ts'
-import type { Pod } from '../pod.ts'
+import { addressesOf, type Pod } from '../pod.ts'
 import { connection, REDIS_PORT } from '../questions.ts'
 import type { Fault, Run } from './run.ts'
 
@@ -26,7 +26,7 @@ export async function splitOff (run: Run, { pods, seconds, tooFew = false }: Sid
     return redis
   })
   const others = lab.pods().filter((pod) => !pods.includes(pod))
-  const outside = [CLIENTS].map(lab.network.address).concat(plane.probe.address, others.flatMap((pod) => [pod.ip(), pod.address()]))
+  const outside = [CLIENTS].map(lab.network.address).concat(plane.probe.address, addressesOf(others))
   const { downAfterMilliseconds } = lab.spec()
   const bound = fenceBoundMs(lab)
 
