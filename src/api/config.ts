@@ -27,7 +27,7 @@ const OWNED = new Set([
   'replicaof', 'slaveof', 'replica-announce-ip', 'slave-announce-ip', 'replica-announce-port', 'slave-announce-port', 'replica-announced',
   'replica-priority', 'slave-priority', 'replica-read-only', 'slave-read-only', 'replica-serve-stale-data', 'slave-serve-stale-data',
   'min-replicas-to-write', 'min-slaves-to-write', 'min-replicas-max-lag', 'min-slaves-max-lag', 'repl-diskless-sync',
-  'repl-diskless-sync-delay', 'busy-reply-threshold', 'lua-time-limit', 'shutdown-timeout',
+  'repl-diskless-sync-delay', 'repl-ping-replica-period', 'repl-ping-slave-period', 'busy-reply-threshold', 'lua-time-limit', 'shutdown-timeout',
   // who may use it
   'requirepass', 'masterauth', 'masteruser', 'primaryauth', 'primaryuser', 'user', 'aclfile', 'enable-debug-command',
   // what a start reads

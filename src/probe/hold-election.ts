@@ -34,7 +34,7 @@ export interface Result {
 /** Of the pause that must be left before the promotion, and before the abdication: what is sent then arrives while writes still wait. */
 const SHARE_BEFORE_PROMOTION = 0.2
 const SHARE_BEFORE_ABDICATION = 0.1
-/** `*1 $4 PING`: what a master sends to its replicas every ten seconds, also while its writes are paused. No write is as short. */
+/** `*1 $4 PING`: what a master sends to its replicas every second, also while its writes are paused. No write is as short. */
 const PING_BYTES = 14
 
 export async function holdElection (election: Election, electorate: Electorate, conduct: Conduct): Promise<Result> {

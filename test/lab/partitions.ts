@@ -8,8 +8,10 @@ import { shuffled } from './random.ts'
 import { anyReplica, anySentinel, between, type Context, type Trouble } from './trouble.ts'
 
 const LONGEST_MS = 20_000
-/** A replica that has been out of the stream for less may still be promoted; the probe looks every 1.5 s. */
+/** A replica that has been out of the stream for less may still be promoted. The probe looks every 1.5 s. */
 const OUT_OF_STREAM_MS = STALE_MS + 1500
+/** The start script tells it by times that are whole seconds; a sentinel asks every second. */
+const OUT_AT_START_MS = 8000
 
 /** Every packet, the clients' as well. */
 const cut = (of: (context: Context) => Pod) => async (context: Context) => {
@@ -36,7 +38,7 @@ async function withoutReplica (context: Context): Promise<void> {
   const restarts = random() < 0.5
   const cutMs = between(context, 500, LONGEST_MS)
   context.note(`redis ${replica.ordinal}${restarts ? ', which restarts' : ''}, after ${Math.round(cutMs)} ms`)
-  context.mayLose([former], performance.now(), OUT_OF_STREAM_MS)
+  context.mayLose([former], performance.now(), restarts ? OUT_AT_START_MS : OUT_OF_STREAM_MS)
   await replica.sandbox.cutFrom([former.ip(), former.address()])
   await sleep(cutMs)
   if (restarts) await plane.crash('redis', replica.ordinal, { afterMs: 0 })

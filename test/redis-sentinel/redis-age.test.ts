@@ -11,11 +11,12 @@ interface Age {
   readonly written: number
   readonly inStream?: number | string | undefined
   readonly clock?: number
+  readonly answers?: Readonly<Record<string, string>>
 }
 
 /** The replica-priority of a pod that starts as a replica. */
-async function priority (t: Test, { written, inStream, clock = NOW }: Age, shell = SHELLS.dash): Promise<number> {
-  const world = createWorld(t, { shell, ordinal: 1, answers: named('fd00::10') })
+async function priority (t: Test, { written, inStream, clock = NOW, answers = {} }: Age, shell = SHELLS.dash): Promise<number> {
+  const world = createWorld(t, { shell, ordinal: 1, answers: { ...named('fd00::10'), ...answers } })
   // it may be a link to the machine's own busybox
   rmSync(world.file('bin', 'date'), { force: true })
   writeFileSync(world.file('bin', 'date'), `#!/bin/sh\necho ${clock}\n`, { mode: 0o755 })
@@ -41,6 +42,22 @@ t.test('of two pods with data the one that was in the stream last has the lower 
   t.ok(fresh < await priority(t, { written: NOW }), 'nobody knows')
   t.ok(fresh < await priority(t, { written: YEAR_2040, inStream: YEAR_2040 }), 'its clock was wrong, or is')
   t.ok(await priority(t, { written: NOW - 5 }) < await priority(t, { written: NOW - 50 }), 'those that nobody knows, among themselves')
+})
+
+t.test('a pod whose master was heard after it was in the stream itself is not to be promoted', async (t) => {
+  const heard = (quietMs: number, { address = 'fd00::10', runid = 'a' } = {}) => ({
+    'fd00::21.SENTINEL': `fd00::10\n6379\nip\n${address}\nrunid\n${runid}\nlast-ok-ping-reply\n${quietMs}\n`,
+  })
+  for (const shell of Object.values(SHELLS)) {
+    t.equal(await priority(t, { written: NOW, inStream: NOW - 7, answers: heard(500) }, shell), 0, 'the master goes on')
+  }
+  const isLeftBehind = async (inStream: number | undefined, answers: Readonly<Record<string, string>>) => await priority(t, { written: NOW, inStream, answers }) === 0
+  t.ok(await isLeftBehind(NOW - 3600, heard(3_592_000)), 'it went on for a while')
+  t.notOk(await isLeftBehind(NOW - 3600, heard(3_595_000)), 'they died together')
+  t.notOk(await isLeftBehind(NOW - 6, heard(500)), 'notes are not so exact')
+  t.notOk(await isLeftBehind(NOW - 60, heard(500, { runid: '' })), 'the sentinel has never heard it')
+  t.notOk(await isLeftBehind(NOW - 60, heard(500, { address: 'fd00::12' })), 'the sentinel has heard another one')
+  t.notOk(await isLeftBehind(undefined, heard(500)), 'nobody knows')
 })
 
 t.test('no clock makes a priority that is none', async (t) => {

@@ -214,7 +214,9 @@ start() {
     # redis.conf has another one from five pods on: its text must stay what it was, or an upgrade would restart all
     echo "min-replicas-to-write $MIN_REPLICAS"
     [ "$1" = master ] || echo "replicaof $2 $REDIS_PORT"
-    [ "$1" = master ] || echo "replica-priority $(priority_of_data)"
+    [ "$1" = master ] || echo "replica-priority $(priority_of_data "$2")"
+    # a replica without writes knows by these that it is in the stream
+    echo 'repl-ping-replica-period 1'
     user_lines
     use_towards_others operator-replication
     printf 'masteruser %s\nmasterauth %s\n' "$their_user" "$their_password"
