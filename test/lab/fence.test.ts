@@ -29,7 +29,7 @@ const takesWrites = (lab: Lab, ordinal: number) => until(`redis ${ordinal} takes
 
 /** Process ids of the fence and its redis, and when it last began a round, in hundredths of a second. */
 async function fenceOf (pod: Pod): Promise<[number, number, number]> {
-  const [own = 0, server = 0, beat = 0] = (await readFile(join(pod.data, '.fence'), 'utf8')).trim().split(' ').map(Number)
+  const [own = 0, server = 0, beat = 0] = (await readFile(join(pod.memory, '.fence'), 'utf8')).trim().split(' ').map(Number)
   return [own, server, beat]
 }
 
@@ -119,6 +119,20 @@ for (const shell of shells) {
   })
 }
 
+t.test('a master whose volume is full closes all the same, though it writes no file', async (t) => {
+  const lab = await labFor(t, { persistent: false })
+  await Promise.all(lab.pods().map((pod) => pod.kind === 'redis' && pod.limitVolume(1)))
+  await lab.startAll()
+  const master = await lab.healed()
+  const pod = lab.pod('redis', master)
+  await takesWrites(lab, master)
+  await pod.fillVolume()
+  await takesWrites(lab, master)
+  await pod.sandbox.cutFrom(addressesOf([lab.pod('sentinel', 1), lab.pod('sentinel', 2)]))
+  await takesNoWrites(lab, master)
+  t.match(await pod.script('redis-ready.sh'), { code: 1, output: /^takes no writes: it has heard no majority of the sentinels for \d+ s$/ })
+})
+
 t.test('a master that hears the sentinels, but that they do not hear, closes before they elect another one', async (t) => {
   const { lab, master, pod } = await started(t)
   const inside = startWriter([pod.address()], { name: 'inside' })
@@ -202,9 +216,9 @@ t.test('a pod without a fence gets one by its readiness, one alone, and no proce
   t.ok((await processes()).some(({ pid, parent }) => pid === first && parent === server), 'it is a child of redis')
   process.kill(first, 'SIGTERM')
   await until('it has ended', async () => (await processes()).every(({ pid, state }) => pid !== first || state === 'Z') || undefined)
-  t.strictSame((await readdir(pod.data)).filter((name) => name.startsWith('.answers')), [], 'without a trace')
+  t.strictSame((await readdir(pod.memory)).filter((name) => name.startsWith('.answers')), [], 'without a trace')
   // as in a pod of an operator that knew no fence
-  await rm(join(pod.data, '.fence'))
+  await rm(join(pod.memory, '.fence'))
   t.match(await pod.script('redis-ready.sh'), { code: 0 })
   const second = await until('another one', async () => (await fenceOf(pod))[0])
   t.match(await pod.script('redis-ready.sh'), { code: 0 })
@@ -214,6 +228,6 @@ t.test('a pod without a fence gets one by its readiness, one alone, and no proce
   await takesNoWrites(lab, master)
   const zombies = (await processes()).filter(({ parent, state }) => parent === second && state === 'Z')
   t.ok(zombies.length <= 4, `${zombies.length} of a round`)
-  await rm(join(pod.data, '.fence'))
+  await rm(join(pod.memory, '.fence'))
   await until('it ends when another one is to be there', async () => (await processes()).every(({ pid }) => pid !== second) || undefined)
 })

@@ -42,19 +42,19 @@ export type Pod = Awaited<ReturnType<typeof createPod>>
 export async function createPod (options: PodOptions) {
   const { kind, ordinal, folder, sandbox, shell } = options
   const name = `lab-${kind}-${ordinal}`
-  const [config, data, log] = [join(folder, 'config'), join(folder, 'data'), join(folder, 'log')]
+  const [config, data, memory, log] = ['config', 'data', 'memory', 'log'].map((name) => join(folder, name)) as [string, string, string, string]
   let { address, ip } = options
   let child: ChildProcess | undefined
   let onExit: (byItself: boolean) => void = () => {}
   let ended: ChildProcess | undefined
   let settings = ''
   let limited = false
-  await Promise.all([config, data].map((path) => mkdir(path, { recursive: true })))
+  await Promise.all([config, data, memory].map((path) => mkdir(path, { recursive: true })))
   await sandbox.addAddress(ip)
   await sandbox.addAddress(address, 'service')
 
   const environment: NodeJS.ProcessEnv = {
-    PATH: options.path, POD_NAME: name, CONFIG_DIR: config, DATA_DIR: data, HOOK_LOG: log, ...options.environment,
+    PATH: options.path, POD_NAME: name, CONFIG_DIR: config, DATA_DIR: data, MEMORY_DIR: memory, HOOK_LOG: log, ...options.environment,
   }
 
   function command (script: string): [string, string[]] {
@@ -106,6 +106,8 @@ export async function createPod (options: PodOptions) {
     name,
     sandbox,
     data,
+    /** Where its scripts keep what is not for its next process: /dev/shm in a real pod. */
+    memory,
     start,
     signal,
     script,
@@ -140,6 +142,8 @@ export async function createPod (options: PodOptions) {
       await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', data])
       limited = true
     },
+    /** Until nothing more can be written. */
+    fillVolume: () => run('sh', ['-c', 'dd if=/dev/zero of="$0/ballast" bs=4096 2>/dev/null || [ -s "$0/ballast" ]', data]),
     /** The node's clock is so many seconds ahead, for what is started from now on; 0: it is right. */
     shiftClock: async (seconds: number) => {
       const bin = join(folder, 'clock')

@@ -34,7 +34,7 @@ async function fence (t: Test, answers: Readonly<Record<string, string>>, shell 
   return {
     asked: await world.read('asked'),
     log: await world.read('hook-log'),
-    fenced: (await world.read('data/.fenced')).trim(),
+    fenced: (await world.read('memory/.fenced')).trim(),
     inStream: (await world.read('data/.in-stream')).trim(),
   }
 }

@@ -55,6 +55,7 @@ function createWorld (t: Test, shell: readonly string[], answers: Readonly<Recor
     CONFIG_DIR: file('config'),
     DATA_DIR: file('data'),
     AUTH_DIR: file('auth'),
+    MEMORY_DIR: file('memory'),
     HOOK_LOG: file('hook-log'),
     POD_NAME: 'lab-sentinel-0',
   }

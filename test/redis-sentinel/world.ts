@@ -49,7 +49,7 @@ interface Options {
 export type World = ReturnType<typeof createWorld>
 
 export function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, password, flags = [], product = 'redis', fenceMilliseconds = 3000, answers = {} }: Options) {
-  const root = t.testdir({ answers: {}, bin: {}, config: {}, data: {} })
+  const root = t.testdir({ answers: {}, bin: {}, config: {}, data: {}, memory: {} })
   const file = (...path: string[]) => join(root, ...path)
   for (const [name, text] of [[`${product}-cli`, REDIS_CLI], [`${product}-server`, REDIS_SERVER]] as const) {
     writeFileSync(file('bin', name), text)
@@ -83,6 +83,7 @@ export function createWorld (t: Test, { shell = SHELLS.dash, ordinal = 0, passwo
     WORLD: root,
     CONFIG_DIR: file('config'),
     DATA_DIR: file('data'),
+    MEMORY_DIR: file('memory'),
     AUTH_DIR: file('auth'),
     HOOK_LOG: file('hook-log'),
     POD_NAME: `lab-redis-${ordinal}`,

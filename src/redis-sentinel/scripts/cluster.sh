@@ -14,7 +14,10 @@ esac
 # shellcheck source=../../redis/scripts/certificate.sh
 . "$CONFIG_DIR/certificate.sh"
 
-ANSWERS=$DATA_DIR/.answers.$$
+# not on the volume: one that is full, or hangs, must not keep a master open
+MEMORY_DIR=${MEMORY_DIR:-/dev/shm}
+[ -w "$MEMORY_DIR" ] || MEMORY_DIR=$DATA_DIR
+ANSWERS=$MEMORY_DIR/.answers.$$
 # the address under which the redis that runs now is known
 ANNOUNCED=$DATA_DIR/.announced
 # the live.conf that the running redis has
@@ -27,9 +30,9 @@ BEHIND=$DATA_DIR/.behind
 # there when a person has decided: redis-serve.sh
 SERVE=$DATA_DIR/.serve
 # of redis-fence.sh: its process, that of its redis, and when it last began a round, in hundredths of a second since boot
-FENCE=$DATA_DIR/.fence
+FENCE=$MEMORY_DIR/.fence
 # there while this master takes no writes: when it last heard a majority of the sentinels, or `unnamed`
-FENCED=$DATA_DIR/.fenced
+FENCED=$MEMORY_DIR/.fenced
 # when this redis last was in its master's stream, or the master that a majority names, in seconds since 1970
 IN_STREAM=$DATA_DIR/.in-stream
 # what a first copy leaves until its append only file is written: redis-start.sh

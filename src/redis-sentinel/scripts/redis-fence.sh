@@ -170,7 +170,7 @@ keep_minimum() {
 # stamp SECONDS: since its data was as new as the master's. Written in place, so that it costs no process. After a loss of power it may be empty:
 # redis-start.sh then takes the time of the file.
 stamp() {
-  [ -n "$time" ] || return 0
+  [ -n "$time" ] && [ "$keeps_data" = yes ] || return 0
   at=$((time - $1))
   if [ "$at" -ge $((stamped + STAMP_SECONDS)) ] || [ "$at" -lt "$stamped" ]; then
     stamped=$at
@@ -228,6 +228,9 @@ judge_replica() {
 
 load_cluster || exit 0
 open_answers
+# Without a file nothing is as old as its note, and a volume that hangs would hold the fence.
+keeps_data=no
+if grep -q '^appendonly yes' "$CONFIG_DIR/redis.conf"; then keeps_data=yes; fi
 trap 'end_round; close_answers' EXIT
 printf 'TIME\nCONFIG GET min-replicas-to-write\nINFO replication\n' >"$ANSWERS/commands"
 printf 'SENTINEL GET-MASTER-ADDR-BY-NAME %s\nSENTINEL MASTER %s\n' "$MASTER_NAME" "$MASTER_NAME" >"$ANSWERS/questions"

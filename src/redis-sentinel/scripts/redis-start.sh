@@ -242,7 +242,7 @@ start() {
 }
 
 begin_start
-rm -rf "$SERVE" "$DATA_DIR"/.answers.*
+rm -rf "$SERVE" "$DATA_DIR"/.answers.* "$MEMORY_DIR"/.answers.*
 open_answers
 note_unfinished_copy
 now

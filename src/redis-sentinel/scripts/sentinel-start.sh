@@ -178,7 +178,7 @@ keep_on_disk() {
 }
 
 begin_start
-rm -rf "$STRANGERS" "$SINCE"-* "$DATA_DIR"/.answers.*
+rm -rf "$STRANGERS" "$SINCE"-* "$DATA_DIR"/.answers.* "$MEMORY_DIR"/.answers.*
 open_answers
 while :; do
   load_cluster || exit 1
