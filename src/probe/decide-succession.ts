@@ -125,7 +125,7 @@ interface Wanted {
  */
 export function successor (seen: Observation, predecessor: string, wanted: Wanted = {}): RedisView | undefined {
   const { least, isCandidate = () => true } = wanted
-  const streamed = seen.redis.filter((pod) => wasInStream(pod, predecessor))
+  const streamed = seen.redis.filter((pod) => wasInStream(pod, predecessor) && !isOfAnother(pod, seen))
   const floor = least ?? Math.max(...streamed.map(offsetOf))
   const candidates = streamed.filter((pod) => offsetOf(pod) >= floor && !isStale(pod, seen) && isCandidate(pod))
   return candidates.toSorted((a, b) => rank(seen, a) - rank(seen, b))[0]
@@ -152,13 +152,23 @@ export function isStale (pod: RedisView, { masterAt, lastMaster, marks }: Pick<M
   if (masterAt === undefined) return false
   const isLong = (since = Infinity) => masterAt - since > STALE_MS
   const due = marks.findLast(({ at, of }) => of === lastMaster?.uid && isLong(at))
-  return isLong(pod.unlinkedSince) || (due !== undefined && offsetOf(pod) < due.offset)
+  return isLong(pod.unlinkedSince) || (due !== undefined && !has(pod, due))
+}
+
+function has ({ process }: RedisView, { history, offset }: Mark): boolean {
+  return process.kind === 'slave' && process.history === history && process.offset >= offset
+}
+
+/** The master has restarted, and this replica still has its connection to the process before: its offset is of a history that has ended. */
+function isOfAnother ({ process }: RedisView, { marks, lastMaster }: Observation): boolean {
+  const last = marks.findLast(({ of }) => of === lastMaster?.uid)
+  return last !== undefined && process.kind === 'slave' && process.history !== last.history
 }
 
 /** It is in that master's stream, and has what that one had written at the look before. */
 export function isLevel (pod: RedisView, { uid, address }: RedisView, marks: readonly Mark[]): boolean {
   const due = marks.findLast(({ of }) => of === uid)
-  return isLinked(pod) && pod.process.kind === 'slave' && pod.process.master === address && due !== undefined && offsetOf(pod) >= due.offset
+  return due !== undefined && isLinked(pod) && pod.process.kind === 'slave' && pod.process.master === address && has(pod, due)
 }
 
 function offsetOf ({ process }: RedisView): number {

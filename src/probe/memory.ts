@@ -43,14 +43,14 @@ function heardBySentinels (seen: Observation, master: LastMaster | undefined): n
   return Number.isFinite(ms) ? seen.startedAt - ms : undefined
 }
 
-/** One that has less than before has lost its data, or restarted: what it had then says nothing about its replicas. */
+/** One that has another history, or less than before, has restarted: what it had then says nothing about its replicas. */
 function withMark ({ marks, startedAt }: Observation, { uid, process }: RedisView): readonly Mark[] {
   if (process.kind !== 'master') return marks
-  const { offset } = process
-  const own = marks.filter((mark) => mark.of === uid && mark.offset <= offset)
+  const { offset, history } = process
+  const own = marks.filter((mark) => mark.of === uid && mark.history === history && mark.offset <= offset)
   if (startedAt - (own.at(-1)?.at ?? -Infinity) < MARK_MS) return own
   const isNeeded = (_: Mark, i: number) => startedAt - (own[i + 1]?.at ?? Infinity) <= STALE_MS
-  return [...own.filter(isNeeded), { at: startedAt, offset, of: uid }]
+  return [...own.filter(isNeeded), { at: startedAt, offset, history, of: uid }]
 }
 
 function latest (a: number | undefined, b: number | undefined): number | undefined {

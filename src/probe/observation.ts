@@ -5,15 +5,23 @@
 
 /** What a redis process answered to ROLE, or what is known of one that did not answer. */
 export type Process =
-  | { readonly kind: 'master', readonly offset: number, readonly replicas: readonly ReplicaLink[] }
+  | { readonly kind: 'master', readonly offset: number, readonly replicas: readonly ReplicaLink[], readonly history?: string | undefined }
   /** The offset is what it has of the stream, final while the link is down; unlinkedSeconds is -1 while it is up. */
-  | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number, readonly unlinkedSeconds?: number, readonly priority?: number }
+  | { readonly kind: 'slave', readonly master: string, readonly link: string, readonly offset: number } & Replication
   /** Proven: nothing listens on the pod's own IP, the kubelet reports the container ended, or the pod has no IP yet. */
   | { readonly kind: 'dead', readonly cause: 'ConnectionRefused' | 'ContainerTerminated' | 'NotStarted' }
   /** A script runs for longer than busy-reply-threshold: it answers nothing else, and writes when the script ends. */
   | { readonly kind: 'busy' }
   /** No answer in time, or from a process that has not proven to be this pod's. Proves nothing: it may be writable. */
   | { readonly kind: 'unknown' }
+
+/** What INFO replication tells of a replica. */
+export interface Replication {
+  /** Its replication id (master_replid), also of a master: offsets of two histories cannot be compared. */
+  readonly history?: string | undefined
+  readonly unlinkedSeconds?: number
+  readonly priority?: number
+}
 
 /** What a master follows that has abdicated: nothing listens on port 1 there, so nothing is copied. */
 export const NOWHERE = '127.0.0.1'
@@ -142,6 +150,7 @@ export interface PausedMaster {
 export interface Mark {
   readonly at: number
   readonly offset: number
+  readonly history?: string | undefined
   /** The uid of the master's pod. */
   readonly of: string
 }

@@ -6,7 +6,7 @@
 import { type Connection, type Endpoint, openConnection } from './connection.ts'
 import { NOWHERE, type Process } from './observation.ts'
 import { answered, blocked, lost, type ProcessState, refused, UNSEEN } from './process-state.ts'
-import { parseReplication, parseRole, parseSetting } from './replies.ts'
+import { parseHistory, parseReplication, parseRole, parseSetting } from './replies.ts'
 
 export interface RedisLink {
   readonly state: () => ProcessState
@@ -179,6 +179,7 @@ async function readRole ({ call }: Connection): Promise<Process | undefined> {
   // in one round trip, whatever it is: a replica's answer to ROLE is no offset while its link is down
   const [reply, info] = await Promise.all([call((client) => client.role() as Promise<unknown>), call((client) => client.info('replication'))])
   const role = parseRole(reply)
+  if (role?.kind === 'master') return { ...role, history: parseHistory(info) }
   return role?.kind === 'slave' ? { ...role, ...parseReplication(info) } : role
 }
 

@@ -1,5 +1,5 @@
 /** Replies of redis and sentinel, parsed at the border; undefined when a reply has not the shape that Redis documents. */
-import type { Process, ReplicaLink, SentinelAnswer, Vote } from './observation.ts'
+import type { Process, ReplicaLink, Replication, SentinelAnswer, Vote } from './observation.ts'
 
 /** ROLE: ["master", offset, [[ip, port, offset]...]] or ["slave", ip, port, state, offset]. */
 export function parseRole (reply: unknown): Process | undefined {
@@ -20,12 +20,16 @@ function parseReplica (entry: unknown): ReplicaLink[] {
   return typeof address === 'string' ? [{ address, offset: Number(offset) }] : []
 }
 
-type Replication = Required<Pick<Extract<Process, { kind: 'slave' }>, 'offset' | 'unlinkedSeconds' | 'priority'>>
-
 /** INFO replication of a replica; -1 for what it does not say. Only it knows how much the replica has while its link is down. */
-export function parseReplication (info: string): Replication {
+export function parseReplication (info: string): Replication & { offset: number } {
   const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1] ?? -1)
-  return { offset: field('slave_repl_offset'), unlinkedSeconds: field('master_link_down_since_seconds'), priority: field('slave_priority') }
+  return {
+    history: parseHistory(info), offset: field('slave_repl_offset'), unlinkedSeconds: field('master_link_down_since_seconds'), priority: field('slave_priority'),
+  }
+}
+
+export function parseHistory (info: string): string | undefined {
+  return /^master_replid:([0-9a-f]+)/m.exec(info)?.[1]
 }
 
 /** CONFIG GET name: [name, value]. */

@@ -180,8 +180,10 @@ export async function createLab (options: LabOptions = {}) {
   function level (): Promise<true> {
     return until('all replicas have everything', async () => {
       const all = (await infos()).filter((fields) => fields !== undefined)
-      const wanted = all.find((fields) => fields['role'] === 'master')?.['master_repl_offset']
-      return all.every((fields) => fields['role'] === 'master' || Number(fields['slave_repl_offset']) >= Number(wanted)) || undefined
+      const { master_repl_offset: wanted, master_replid: history } = all.find((fields) => fields['role'] === 'master') ?? {}
+      // one that still has its connection to a master that has restarted counts in another history
+      const isLevel = (fields: Fields) => fields['master_replid'] === history && Number(fields['slave_repl_offset']) >= Number(wanted)
+      return all.every((fields) => fields['role'] === 'master' || isLevel(fields)) || undefined
     })
   }
 

@@ -31,6 +31,8 @@ async function pair (t: Test) {
   async function nothingIsLost (): Promise<void> {
     await lab.start('redis', master)
     await until('it serves again', async () => String(await lab.masters()) === String(master) || undefined)
+    await plane.probe.looks(3)
+    t.equal(await priority(), '0', 'what it has counts in the history before the restart')
     await stale.sandbox.restore()
     await until('the replica is in the stream and may succeed', async () => await priority() === '100' || undefined)
     t.equal(await plane.healed(), master)

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { decide } from '../../src/probe/decide.ts'
 import { succession, successor } from '../../src/probe/decide-succession.ts'
-import type { HeldElection, Observation, RedisView } from '../../src/probe/observation.ts'
+import type { HeldElection, Observation, Process, RedisView } from '../../src/probe/observation.ts'
 import { address, busy, dead, id, lastMaster, lines, master, names, NOW, observation, orphanOf, OWN_ID, redis, slaveOf, unknown } from './observations.ts'
 
 const agreed = [names(0), names(0), names(0)]
@@ -37,6 +37,9 @@ const cases: Record<string, [Observation, string]> = {
     [vacant(second(redis(2, dead, 'slave')).with(1, redis(1, orphanOf(0), 'slave', { unlinkedSince: NOW - 5000 })), agreed, { masterAt: NOW - 2000 }), elected(1)],
   'also when its link was up, but nothing came over it':
     [vacant(second(redis(2, dead, 'slave')), agreed, { masterAt: NOW - 50, marks: [{ at: NOW - 3051, offset: 101, of: 'uid-0' }] }), 'ReplicaOutOfStream'],
+  'an offset of before the master\'s restart says nothing':
+    [vacant(second(redis(2, { ...orphanOf(0, 500), history: 'a' } as Process, 'slave')).with(1, redis(1, { ...orphanOf(0), history: 'b' } as Process, 'slave')), agreed,
+      { masterAt: NOW - 50, marks: [{ at: NOW - 50, offset: 100, of: 'uid-0', history: 'b' }] }), elected(1)],
   'what the master wrote in its last seconds may be on its way':
     [vacant(second(redis(2, dead, 'slave')), agreed, { masterAt: NOW - 50, marks: [{ at: NOW - 3050, offset: 101, of: 'uid-0' }] }), elected(1)],
   'the other one is better':

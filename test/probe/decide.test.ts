@@ -10,6 +10,7 @@ const promoted = { masterSince: NOW - 10, followed: address(0) }
 const inStream = (offset: number, priority: number): Process => ({ kind: 'slave', master: address(0), link: 'connected', offset, priority })
 const mark = (ago: number, offset: number) => ({ at: NOW - ago, offset, of: 'uid-0' })
 const marked = { marks: [mark(3001, 90), mark(500, 95)] }
+const ofHistory = (process: Process, history: string) => ({ ...process, history }) as Process
 const unlinked = (priority: number): Process => ({ kind: 'slave', master: address(0), link: 'connect', offset: 100, priority })
 
 const cases: Record<string, [Observation, string[]]> = {
@@ -153,6 +154,10 @@ const cases: Record<string, [Observation, string[]]> = {
     [observation([redis(0, master, 'master'), redis(1, inStream(95, 0), 'slave')], agreed, marked), ['admit redis-1 InStream']],
   'with less it may not':
     [observation([redis(0, master, 'master'), redis(1, inStream(94, 0), 'slave')], agreed, marked), []],
+  'nor with its connection to the process that was master before a restart, though its offset is higher':
+    [observation([redis(0, ofHistory(master, 'b'), 'master'), redis(1, ofHistory(inStream(500, 0), 'a'), 'slave')], agreed, { marks: [{ ...mark(3001, 90), history: 'b' }] }), []],
+  'such one must not be promoted':
+    [observation([redis(0, ofHistory(master, 'b'), 'master'), redis(1, ofHistory(inStream(500, 100), 'a'), 'slave')], agreed, { marks: [{ ...mark(3001, 90), history: 'b' }] }), ['exclude redis-1 OutOfStream']],
   'nor without a link':
     [observation([redis(0, master, 'master'), redis(1, unlinked(0), 'slave')], agreed, marked), []],
   'nor before anything is known of the master':

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { judge } from '../../src/probe/decide.ts'
 import { NOTHING, whatToRemember } from '../../src/probe/memory.ts'
-import type { Memory, Observation } from '../../src/probe/observation.ts'
+import type { Memory, Observation, Process } from '../../src/probe/observation.ts'
 import { address, dead, id, lastMaster, master, names, NOW, observation, orphanOf, redis, slaveOf, unknown } from './observations.ts'
 
 const agreed = [names(0), names(0), names(0)]
@@ -9,7 +9,7 @@ const leaving = redis(0, master, 'master', { presence: 'Leaving' })
 const replica = redis(1, slaveOf(0), 'slave')
 const paused = { uid: 'uid-0', from: NOW - 100, until: NOW + 900, reason: 'PodLeaves' } as const
 const election = { epoch: 7, predecessor: address(0), at: NOW - 50, outcome: 'NotElected', failures: 2 } as const
-const mark = (ago: number, offset: number) => ({ at: NOW - ago, offset, of: 'uid-0' })
+const mark = (ago: number, offset: number) => ({ at: NOW - ago, offset, history: undefined, of: 'uid-0' })
 const vote = { leader: id(2), epoch: 9 }
 
 const cases: Record<string, [Observation, Partial<Memory>]> = {
@@ -28,6 +28,9 @@ const cases: Record<string, [Observation, Partial<Memory>]> = {
       { ...lastMaster(0), marks: [mark(3001, 80), mark(3000, 90), mark(500, 95), mark(0, 100)] }],
   'nothing of it when it has less now':
     [observation([redis(0, master), replica], agreed, { ...lastMaster(0), marks: [mark(900, 101)] }), { ...lastMaster(0), marks: [mark(0, 100)] }],
+  'nor of the history before a restart':
+    [observation([redis(0, { ...master, history: 'b' } as Process), replica], agreed, { ...lastMaster(0), marks: [{ ...mark(900, 90), history: 'a' }] }),
+      { ...lastMaster(0), marks: [{ ...mark(0, 100), history: 'b' }] }],
   'nor of the master before':
     [observation([redis(0, master), replica], agreed, { ...lastMaster(1), marks: [{ ...mark(900, 90), of: 'uid-1' }] }), { ...lastMaster(0), marks: [mark(0, 100)] }],
   'it stays known when it is gone':
@@ -79,7 +82,7 @@ const cases: Record<string, [Observation, Partial<Memory>]> = {
     [observation([{ ...leaving, process: slaveOf(1) }, redis(1, master, 'master')], [names(1), names(1), names(1)], { paused }), lastMaster(1)],
 }
 
-const confirmedNow = (of: string) => ({ masterAt: NOW, marks: [{ at: NOW, offset: 100, of }] })
+const confirmedNow = (of: string) => ({ masterAt: NOW, marks: [{ at: NOW, offset: 100, history: undefined, of }] })
 
 for (const [name, [seen, expected]] of Object.entries(cases)) {
   await t.test(name, async (t) => {

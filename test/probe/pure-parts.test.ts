@@ -42,11 +42,11 @@ await t.test('a master may have the name of a field', async (t) => {
 
 await t.test('a sentinel that does not know the master gives no answer', async (t) => t.equal(parseSentinelAnswer(null, [], undefined), undefined))
 
-await t.test('a replica without a link has the offset that INFO knows', async (t) => {
-  const info = '# Replication\r\nrole:slave\r\nslave_read_repl_offset:9\r\nslave_repl_offset:42\r\nslave_priority:7\r\nmaster_repl_offset:7\r\n'
-  t.strictSame(parseReplication(info), { offset: 42, unlinkedSeconds: -1, priority: 7 })
-  t.strictSame(parseReplication(`${info}\r\nmaster_link_down_since_seconds:7\r\n`), { offset: 42, unlinkedSeconds: 7, priority: 7 })
-  t.strictSame(parseReplication('role:master'), { offset: -1, unlinkedSeconds: -1, priority: -1 })
+await t.test('a replica has the history and the offset that INFO knows', async (t) => {
+  const info = '# Replication\r\nrole:slave\r\nslave_read_repl_offset:9\r\nslave_repl_offset:42\r\nslave_priority:7\r\nmaster_replid:0af\r\nmaster_repl_offset:7\r\n'
+  t.strictSame(parseReplication(info), { history: '0af', offset: 42, unlinkedSeconds: -1, priority: 7 })
+  t.strictSame(parseReplication(`${info}\r\nmaster_link_down_since_seconds:7\r\n`), { history: '0af', offset: 42, unlinkedSeconds: 7, priority: 7 })
+  t.strictSame(parseReplication('role:master'), { history: undefined, offset: -1, unlinkedSeconds: -1, priority: -1 })
 })
 
 await t.test('a setting is the second of two', async (t) => {
